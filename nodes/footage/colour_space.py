@@ -1,0 +1,27 @@
+"""What the numbers of a picture mean: the one description of a colour space that all parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class ColourSpace:
+    """How to turn stored values into scene-linear Rec.709.
+
+    `transfer` is `linear` (values are light), `srgb` (the sRGB curve, IEC 61966-2-1) or `ocio` (the OpenColorIO
+    configuration `ocio_config` converts from the space `name`). `to_rec709` is applied to linear values as
+    `rgb709 = to_rec709 @ rgb`; it is the identity for `ocio`.
+    """
+
+    name: str = "lin_rec709"
+    transfer: str = "linear"
+    to_rec709: Matrix = IDENTITY
+    ocio_config: str = ""
+
+
+LINEAR_REC709 = ColourSpace()
+SRGB = ColourSpace("srgb", "srgb")
