@@ -71,6 +71,10 @@ class Device(Protocol):
         """What `weights` stands for, without loading it."""
         ...
 
+    def release_memory(self) -> bool:
+        """Gives back what is not needed for this frame; False when nothing was left to give."""
+        ...
+
     def kept(self, key: str, build: Callable[[], T]) -> T:
         """A value that outlives the frame, such as recurrent states; built when it is not there (any more).
 

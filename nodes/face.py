@@ -1,0 +1,188 @@
+"""A node's face: what a compositor sees of it, read from `nodes/<node>.yaml`.
+
+Both doors, the command line and the OpenFX adapter, are generated from faces; nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nodes.errors import ParameterError
+
+COMMON = Path(__file__).with_name("common.yaml")
+ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
+TYPES = ("float", "int", "bool", "choice", "string", "file")
+
+
+@dataclass(frozen=True)
+class Input:
+    """`option` is the command-line spelling; `kind` is `plate` (colour) or `mask` (one channel is used)."""
+
+    name: str
+    label: str
+    option: str
+    hint: str
+    kind: str = "plate"
+    optional: bool = True
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """`enabled_by` names parameters and the values under which this one has a meaning."""
+
+    name: str
+    label: str
+    type: str
+    default: Any
+    hint: str
+    page: str = "Model"
+    minimum: float | None = None
+    maximum: float | None = None
+    display: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    choice_hints: tuple[str, ...] = ()
+    enabled_by: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    animates: bool = False
+    changes_pixels: bool = True
+
+    def parse(self, value: Any) -> Any:
+        """A checked value from a string (command line) or a typed one (host). Raises ParameterError."""
+        try:
+            parsed = self._convert(value)
+        except (TypeError, ValueError):
+            raise ParameterError(f"parameter '{self.name}' cannot be '{value}': it is {self._expected()}") from None
+        if self.type in ("float", "int"):
+            low = self.minimum if self.minimum is not None else float("-inf")
+            high = self.maximum if self.maximum is not None else float("inf")
+            if not low <= parsed <= high:
+                raise ParameterError(f"parameter '{self.name}' cannot be {parsed}: it is {self._expected()}")
+        return parsed
+
+    def _convert(self, value: Any) -> Any:
+        if self.type == "bool":
+            if isinstance(value, bool | int):
+                return bool(value)
+            word = str(value).strip().lower()
+            if word not in ON + OFF:
+                raise ValueError
+            return word in ON
+        if self.type == "choice":
+            if str(value) not in self.choices:
+                raise ValueError
+            return str(value)
+        if self.type == "int":
+            if isinstance(value, float) and not value.is_integer():
+                raise ValueError
+            return int(value)
+        return float(value) if self.type == "float" else str(value)
+
+    def _expected(self) -> str:
+        if self.type == "choice":
+            return "one of " + ", ".join(self.choices)
+        if self.type == "bool":
+            return "on or off"
+        kind = {"int": "a whole number", "float": "a number"}.get(self.type, "text")
+        if self.minimum is not None and self.maximum is not None:
+            return f"{kind} from {self.minimum:g} to {self.maximum:g}"
+        return kind
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A result: `layer` and `channels` are its EXR layer, for instance `matte` and `("A",)`; `""` is the main layer."""
+
+    name: str
+    layer: str
+    channels: tuple[str, ...]
+    hint: str
+    lossless: bool = False
+
+
+@dataclass(frozen=True)
+class Face:
+    """`command` is the name on the command line; `label` and `group` are what a host's menu shows."""
+
+    id: str
+    command: str
+    label: str
+    group: str
+    version: int
+    description: str
+    inputs: tuple[Input, ...]
+    parameters: tuple[Parameter, ...]
+    passes: tuple[Pass, ...]
+    module: str = ""
+    temporal: bool = False
+
+    def parameter(self, name: str) -> Parameter:
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise ParameterError(_unknown("parameter", name, self.command, [p.name for p in self.parameters]))
+
+    def input(self, name: str) -> Input:
+        for candidate in self.inputs:
+            if candidate.name == name:
+                return candidate
+        raise ParameterError(_unknown("input", name, self.command, [i.name for i in self.inputs]))
+
+    def parse(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Every parameter's value: the defaults and, over them, the checked settings. Raises ParameterError."""
+        values = {parameter.name: parameter.default for parameter in self.parameters}
+        for name, value in settings.items():
+            values[name] = self.parameter(name).parse(value)
+        return values
+
+
+def _unknown(what: str, name: str, node: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{close[0]}'?" if close else "it has " + ", ".join(known)
+    return f"{node} has no {what} '{name}': {hint}"
+
+
+def load(path: Path) -> Face:
+    """Reads a face and appends the parameters common to all nodes. Raises ParameterError on a face that is wrong."""
+    data = yaml.safe_load(path.read_text("utf-8"))
+    common = yaml.safe_load(COMMON.read_text("utf-8"))
+    passes = tuple(_make(Pass, entry, path) for entry in data["passes"])
+    parameters = [_make(Parameter, entry, path) for entry in data["parameters"] + common["parameters"]]
+    for parameter in parameters:
+        if parameter.type not in TYPES or parameter.parse(parameter.default) != parameter.default:
+            raise ParameterError(f"{path}: parameter '{parameter.name}' has a wrong type or default")
+    names = [p.name for p in parameters]
+    if len(set(names)) != len(names):
+        raise ParameterError(f"{path}: a parameter name stands twice")
+    return Face(
+        id=data["id"],
+        command=data["command"],
+        label=data["label"],
+        group=data["group"],
+        version=data["version"],
+        description=data["description"].strip(),
+        inputs=tuple(_make(Input, entry, path) for entry in data["inputs"]),
+        parameters=tuple(parameters),
+        passes=passes,
+        module=data.get("module", f"nodes.{path.stem}"),
+        temporal=bool(data.get("temporal", False)),
+    )
+
+
+def _make(kind: type, entry: Mapping[str, Any], path: Path) -> Any:
+    values = dict(entry)
+    for key in ("choices", "choice_hints", "channels", "display"):
+        if key in values:
+            values[key] = tuple(values[key])
+    if "enabled_by" in values:
+        values["enabled_by"] = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in values["enabled_by"].items()}
+    if isinstance(values.get("hint"), str):
+        values["hint"] = " ".join(values["hint"].split())
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ParameterError(f"{path}: {error}") from None
