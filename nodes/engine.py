@@ -59,8 +59,10 @@ class Device(Protocol):
         """Precision of the networks: float32, or float16 on a GPU unless the user asked otherwise."""
         ...
 
-    def model(self, weights: str, network: str, options: Mapping[str, Any]) -> nn.Module:
-        """The network with these weights, in eval mode, on the device, in `dtype`, channels-last.
+    def model(
+        self, weights: str, network: str, options: Mapping[str, Any], dtype: torch.dtype | None = None
+    ) -> nn.Module:
+        """The network with these weights, in eval mode, on the device, in `dtype` (default: the device's), channels-last.
 
         Loaded once whoever uses it; dropped, least recently used first, when memory is short. `weights` is a name,
         a file, or empty for the node's default.
@@ -68,7 +70,10 @@ class Device(Protocol):
         ...
 
     def weights_of(self, weights: str, network: str) -> WeightsInfo:
-        """What `weights` stands for, without loading it."""
+        """What `weights` stands for (empty: the node's default), without loading it.
+
+        Raises WeightsError where there are none or they are of another network.
+        """
         ...
 
     def release_memory(self) -> bool:

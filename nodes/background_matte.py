@@ -1,0 +1,163 @@
+"""BackgroundMatte: the matte of what the clean plate does not show (BackgroundMattingV2, arXiv:2012.07810)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.bgmv2 import MattingRefine, RefineOutput
+from nodes import matte
+from nodes.align import Registration, estimate_registration, warp_plate
+from nodes.engine import Device, Inputs, Params, Passes
+from nodes.errors import ParameterError
+from nodes.footage.frame import Frame
+from nodes.ladder import descend
+from nodes.network import choose_weights, run_guarded
+from nodes.picture import (
+    Proxy,
+    colour_pixels,
+    make_proxy,
+    mask_pixels,
+    place,
+    premultiply,
+    rebuild_foreground,
+    require_same_format,
+    to_pixels,
+)
+
+# Longer side the network sees when the resolution is automatic; the bundled weights are trained around it.
+AUTOMATIC_SIDE = 960
+# The encoder halves the picture four times; smaller ones are continued to this size.
+SMALLEST_SIDE = 64
+REFINE_MODES = {"amount": "sampling", "threshold": "thresholding", "everywhere": "full"}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One step of the memory ladder: scale of the coarse stage, and rows refined at a time."""
+
+    scale: float
+    strip_rows: int | None = None
+    half: bool = False
+
+
+class BackgroundMatte:
+    """Engine of the node; see `background_matte.yaml` for inputs, parameters and passes."""
+
+    def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
+        return [("Source", frame), ("C", frame), *matte.garbage_inputs(inputs, frame)]
+
+    def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
+        if not inputs.connected("C"):
+            raise ParameterError("there is no clean plate: connect one to the input C, or name it with --plate")
+        source, plate_frame = inputs.frame("Source", frame), inputs.frame("C", frame)
+        require_same_format("clean plate", plate_frame, source)
+        proxy = make_proxy(source, params["exposure"], device.torch_device)
+        plate, registration = self._lay_plate(source, plate_frame, proxy, frame, params, inputs, device)
+        inputs.check_cancelled()
+
+        answer, quality, notes = self._matte(proxy, plate, params, device)
+        alpha = matte.set_levels(answer.pha, params["alphaBlack"], params["alphaWhite"])
+        alpha = matte.remove_islands(alpha, params["removeIslands"])
+        alpha = matte.apply_masks(alpha, inputs, frame, source)
+        foreground = rebuild_foreground(proxy, answer.fgr, alpha, plate)
+        height, width = alpha.shape[-2:]
+        if proxy.broken:
+            notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
+        info: dict[str, str | int | float] = {"resolution": round(quality.scale, 4)}
+        if registration is not None:
+            info["plateShift"] = round(registration.shift, 3)
+            if not registration.reliable:
+                notes.append(f"the plate was left where it is: {registration.reason}")
+        return Passes(
+            images={
+                "premultiplied": to_pixels(premultiply(foreground, alpha)),
+                "alpha": to_pixels(alpha),
+                "foreground": to_pixels(foreground),
+                "refinement": to_pixels(F.interpolate(answer.ref_sm, scale_factor=4)[..., :height, :width]),
+                "error": to_pixels(answer.err_sm),
+            },
+            window=source.data_window,
+            info=info,
+            notes=notes,
+        )
+
+    def _lay_plate(
+        self, source: Frame, plate: Frame, proxy: Proxy, frame: int, params: Params, inputs: Inputs, device: Device
+    ) -> tuple[Proxy, Registration | None]:
+        """The plate on the source's pixels, registered if wanted."""
+        moved = Frame(
+            place(colour_pixels(plate), plate.data_window, source.data_window, edge=True),
+            ("R", "G", "B"),
+            source.data_window,
+            source.display_window,
+            colour=plate.colour,
+        )
+        laid = make_proxy(moved, params["exposure"], device.torch_device)
+        if not params["alignPlate"]:
+            return laid, None
+        core = None
+        if inputs.connected("InM"):
+            core = mask_pixels(inputs.frame("InM", frame), source.data_window)[..., 0]
+        registration = estimate_registration(to_pixels(proxy.shown), to_pixels(laid.shown), exclude=core)
+        if registration.unchanged:
+            return laid, registration
+        light, _ = warp_plate(to_pixels(laid.light), registration, source.pixels.shape[:2])
+        registered = Frame(light, ("R", "G", "B"), source.data_window, source.display_window)
+        return make_proxy(registered, params["exposure"], device.torch_device), registration
+
+    def _matte(
+        self, proxy: Proxy, plate: Proxy, params: Params, device: Device
+    ) -> tuple[RefineOutput, Quality, list[str]]:
+        height, width = proxy.shown.shape[-2:]
+        weights = choose_weights(params, device, "bgmv2", "backbone")
+        scale = params["resolution"] or min(0.5, AUTOMATIC_SIDE / max(height, width))
+
+        def attempt(quality: Quality) -> tuple[RefineOutput, list[str]]:
+            def run(dtype: torch.dtype) -> RefineOutput:
+                model = cast(MattingRefine, device.model(weights.name, "bgmv2", weights.options, dtype))
+                model.backbone_scale = quality.scale
+                model.refine_mode = REFINE_MODES[params["refineMode"]]
+                model.refine_sample_pixels = round(params["refineAmount"] / 100 * height * width)
+                model.refine_threshold = params["refineThreshold"]
+                model.strip_rows = quality.strip_rows
+                source, background = (_padded(picture.shown, quality.scale).to(dtype) for picture in (proxy, plate))
+                answer = model(source, background)
+                error = F.interpolate(answer.err_sm, source.shape[-2:], mode="bilinear", align_corners=False)
+                full = [image[..., :height, :width].float() for image in (answer.pha, answer.fgr, error)]
+                return RefineOutput(full[0], full[1], answer.pha_sm, answer.fgr_sm, full[2], answer.ref_sm.float())
+
+            return run_guarded(run, lambda answer: answer[:2], torch.float16 if quality.half else device.dtype)
+
+        steps = [("the whole picture", Quality(scale)), ("strips of 256 rows", Quality(scale, 256))]
+        if device.torch_device.type == "cuda":
+            steps.append(("strips in half precision", Quality(scale, 256, half=True)))
+        smaller = [factor * scale for factor in (0.7, 0.5)]
+        steps += [(f"strips at resolution {s:.3g}", Quality(s, 256)) for s in smaller]
+        used: list[Quality] = []
+
+        def recorded(quality: Quality) -> tuple[RefineOutput, list[str]]:
+            result = attempt(quality)
+            used.append(quality)
+            return result
+
+        (answer, guard_notes), ladder_notes = descend(steps, recorded, device)
+        return answer, used[-1], [*ladder_notes, *guard_notes]
+
+
+def _padded(image: Tensor, scale: float) -> Tensor:
+    """The picture continued to the right and below by its border, to a multiple of 4 that survives the encoder."""
+    smallest = SMALLEST_SIDE
+    height, width = (max(smallest, side + -side % 4) for side in image.shape[-2:])
+    padding = (0, width - image.shape[-1], 0, height - image.shape[-2])
+    return F.pad(image, padding, mode="replicate") if any(padding) else image
+
+
+def engine() -> Any:
+    """The node's engine, for the catalogue."""
+    return BackgroundMatte()

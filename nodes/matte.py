@@ -1,0 +1,65 @@
+"""What is done to a matte after the network: black and white point, islands, core and garbage mattes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from nodes.engine import Inputs, Params
+from nodes.errors import ParameterError
+from nodes.footage.frame import Frame
+from nodes.picture import mask_pixels, require_same_format
+
+# Alpha above which pixels hang together when islands are looked for.
+ISLAND_LEVEL = 0.1
+
+
+def set_levels(alpha: Tensor, black: float, white: float) -> Tensor:
+    """Alpha with everything up to `black` at 0 and from `white` on at 1. Raises ParameterError if they cross."""
+    if black >= white:
+        raise ParameterError(
+            f"'alphaBlack' is {black:g} and 'alphaWhite' {white:g}: the black point must lie below the white point"
+        )
+    if (black, white) == (0.0, 1.0):
+        return alpha
+    return ((alpha - black) / (white - black)).clamp(0, 1)
+
+
+def remove_islands(alpha: Tensor, percent: float) -> Tensor:
+    """Alpha `[1,1,H,W]` without separate pieces smaller than `percent` of the picture; the largest piece stays."""
+    if percent <= 0:
+        return alpha
+    solid = (alpha[0, 0] > ISLAND_LEVEL).to(torch.uint8).cpu().numpy()
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
+    if count <= 2:
+        return alpha
+    areas = sizes[:, cv2.CC_STAT_AREA]
+    small = areas < percent / 100 * solid.size
+    small[0] = False
+    small[1 + int(np.argmax(areas[1:]))] = False
+    if not small.any():
+        return alpha
+    # The soft rim of an island lies below the level: take it along.
+    islands = cv2.dilate(small[labels].astype(np.uint8), np.ones((9, 9), np.uint8))
+    keep = cv2.dilate((~small & (np.arange(count) > 0))[labels].astype(np.uint8), np.ones((9, 9), np.uint8))
+    gone = torch.from_numpy((islands > 0) & (keep == 0)).to(alpha.device)
+    return torch.where(gone[None, None], torch.zeros_like(alpha), alpha)
+
+
+def garbage_inputs(inputs: Inputs, frame: int) -> list[tuple[str, int]]:
+    """The mask inputs that are connected, for `Engine.needs`."""
+    return [(name, frame) for name in ("InM", "OutM") if inputs.connected(name)]
+
+
+def apply_masks(alpha: Tensor, inputs: Inputs, frame: int, source: Frame) -> Tensor:
+    """Solid where the core matte is, empty where the garbage matte is; the garbage matte has the last word."""
+    for name, label in (("InM", "core matte"), ("OutM", "garbage matte")):
+        if not inputs.connected(name):
+            continue
+        mask_frame = inputs.frame(name, frame)
+        require_same_format(label, mask_frame, source)
+        mask = torch.tensor(mask_pixels(mask_frame, source.data_window)[..., 0], device=alpha.device)[None, None]
+        alpha = torch.maximum(alpha, mask) if name == "InM" else alpha * (1 - mask)
+    return alpha

@@ -1,0 +1,176 @@
+"""From footage to what a network sees, and back: windows, colour planes, the bounded proxy, the rebuilt foreground.
+
+The networks were trained on sRGB-encoded pictures of 0..1; footage is scene-linear, unbounded and may hold NaN. The
+network sees a proxy; its answer goes back to the footage as a difference, so that nothing of the footage is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nodes.errors import ParameterError
+from nodes.footage import colour
+from nodes.footage.colour_space import ColourSpace
+from nodes.footage.frame import Frame, Pixels
+from nodes.footage.window import Window
+
+# Alpha from which on the foreground turns into the untouched source.
+SOLID_FROM = 0.9
+
+
+def srgb_encode(linear: Tensor) -> Tensor:
+    """The sRGB curve (IEC 61966-2-1) of values in 0..1."""
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def srgb_decode(encoded: Tensor) -> Tensor:
+    """Inverse of `srgb_encode` for values in 0..1."""
+    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A frame as a network sees it.
+
+    `stored` `[1,3,H,W]` float32 holds the pixels as they came, `light` the same in scene-linear Rec.709 with NaN and
+    Inf replaced, `shown` sRGB-encoded in 0..1 after `exposure` stops. `broken` counts the NaN and Inf pixels.
+    """
+
+    stored: Tensor
+    light: Tensor
+    shown: Tensor
+    gain: float
+    colour: ColourSpace
+    broken: int
+
+
+def make_proxy(frame: Frame, exposure: float, device: torch.device) -> Proxy:
+    """The proxy of a frame's colour; RGB, or Y three times.  Raises ParameterError where there is neither."""
+    stored = _to_tensor(colour_pixels(frame), device)
+    light, broken = _sanitised(_linear(stored, frame.colour))
+    gain = 2.0**exposure
+    return Proxy(stored, light, srgb_encode((light * gain).clamp(0, 1)), gain, frame.colour, broken)
+
+
+def rebuild_foreground(proxy: Proxy, answer: Tensor, alpha: Tensor, plate: Proxy | None = None) -> Tensor:
+    """The straight foreground `[1,3,H,W]` in the source's own colour space.
+
+    `answer` is the network's display-encoded foreground in 0..1. Its difference from the proxy is added to the source
+    in light, so values above 1 and below 0 survive; where alpha is 1 the result *is* the source, bit for bit. Light
+    above the proxy's range is shared out by the compositing equation where the plate is known.
+    """
+    difference = (srgb_decode(answer) - srgb_decode(proxy.shown)) / proxy.gain
+    difference = difference * ((1 - alpha) / (1 - SOLID_FROM)).clamp(0, 1)
+    light = proxy.light + difference
+    if plate is not None:
+        above = _above_range(proxy)
+        behind = (1 - alpha) * _above_range(plate)
+        # Only where the bright background shines through; elsewhere the source's highlights stay as they are.
+        own = torch.where(behind > 0, ((above - behind) / alpha.clamp_min(1e-3)).clamp_min(0).minimum(above), above)
+        light = light - above + own
+    return torch.where(alpha >= 1, proxy.stored, _from_linear(light, proxy.colour))
+
+
+def premultiply(foreground: Tensor, alpha: Tensor) -> Tensor:
+    """`[1,4,H,W]`: foreground times alpha, and alpha; exactly 0 where alpha is, whatever the foreground holds there."""
+    return torch.cat([torch.where(alpha > 0, foreground * alpha, torch.zeros_like(foreground)), alpha], dim=1)
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """`[1,C,H,W]` on any device to a C-ordered float32 array `[H,W,C]`."""
+    pixels: Pixels = image[0].float().permute(1, 2, 0).contiguous().cpu().numpy()
+    return pixels
+
+
+def colour_pixels(frame: Frame) -> Pixels:
+    """The three colour channels of a frame, `[H,W,3]`."""
+    channels = list(frame.channels)
+    if {"R", "G", "B"} <= set(channels):
+        order = [channels.index(name) for name in "RGB"]
+    elif "Y" in channels or len(channels) == 1:
+        order = [channels.index("Y") if "Y" in channels else 0] * 3
+    elif len(channels) >= 3:
+        order = [0, 1, 2]
+    else:
+        raise ParameterError(f"the source has the channels {', '.join(channels)}: choose a layer with colour")
+    if order == list(range(len(channels))):
+        return frame.pixels
+    return np.ascontiguousarray(frame.pixels[..., order])
+
+
+def mask_pixels(frame: Frame, window: Window) -> Pixels:
+    """A mask `[H,W,1]` in 0..1 over `window`: the alpha, or else the first channel; 0 outside its data and for NaN."""
+    index = frame.channels.index("A") if "A" in frame.channels else 0
+    mask = np.nan_to_num(frame.pixels[..., index : index + 1], nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    return place(mask, frame.data_window, window, edge=False)
+
+
+def place(pixels: Pixels, have: Window, want: Window, edge: bool) -> Pixels:
+    """`pixels` `[H,W,C]` of the window `have`, cut and continued to `want`: by the border pixels if `edge`, else by 0."""
+    if have == want:
+        return pixels
+    if have.empty:
+        return np.zeros((want.height, want.width, pixels.shape[2]), np.float32)
+    if edge:
+        rows = np.clip(np.arange(want.y, want.bottom) - have.y, 0, have.height - 1)
+        columns = np.clip(np.arange(want.x, want.right) - have.x, 0, have.width - 1)
+        return np.ascontiguousarray(pixels[rows][:, columns])
+    placed = np.zeros((want.height, want.width, pixels.shape[2]), np.float32)
+    shared = have.intersect(want)
+    if not shared.empty:
+        placed[shared.slices_in(want)] = pixels[shared.slices_in(have)]
+    return placed
+
+
+def require_same_format(name: str, frame: Frame, source: Frame) -> None:
+    """Raises ParameterError when an input's format is not the source's."""
+    have, want = frame.display_window, source.display_window
+    if (have.width, have.height) != (want.width, want.height):
+        raise ParameterError(
+            f"the {name} is {have.width}x{have.height} and the source {want.width}x{want.height}: "
+            f"reformat the {name} to the source's size"
+        )
+
+
+def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
+    # A copy: shared memory is handed back, and torch wants to be able to write.
+    return torch.tensor(pixels, dtype=torch.float32, device=device).permute(2, 0, 1)[None]
+
+
+def _sanitised(light: Tensor) -> tuple[Tensor, int]:
+    broken = ~torch.isfinite(light)
+    count = int(broken.any(dim=1).sum())
+    if not count:
+        return light, 0
+    return torch.nan_to_num(light, nan=0.0, posinf=65504.0, neginf=0.0), count
+
+
+def _above_range(proxy: Proxy) -> Tensor:
+    return (proxy.light - 1 / proxy.gain).clamp_min(0)
+
+
+def _linear(stored: Tensor, space: ColourSpace) -> Tensor:
+    if space.transfer == "linear":
+        return _mix(stored, np.array(space.to_rec709))
+    return _through_numpy(stored, space, colour.to_linear_rec709)
+
+
+def _from_linear(light: Tensor, space: ColourSpace) -> Tensor:
+    if space.transfer == "linear":
+        return _mix(light, np.linalg.inv(np.array(space.to_rec709)))
+    return _through_numpy(light, space, colour.from_linear_rec709)
+
+
+def _mix(image: Tensor, matrix: np.ndarray) -> Tensor:
+    if np.array_equal(matrix, np.eye(3)):
+        return image
+    weights = torch.tensor(matrix, dtype=torch.float32, device=image.device)
+    return torch.einsum("ij,bjhw->bihw", weights, image)
+
+
+def _through_numpy(image: Tensor, space: ColourSpace, convert) -> Tensor:  # type: ignore[no-untyped-def]
+    return _to_tensor(convert(to_pixels(image), space), image.device)
