@@ -32,6 +32,10 @@ class Inputs(Protocol):
         """The frame of an input; fetched once per render. Raises FootageError where there is none."""
         ...
 
+    def forget(self, name: str, frame: int) -> None:
+        """Says that a frame is no longer needed, so that long replays need no more memory than one frame."""
+        ...
+
     def range(self, name: str) -> tuple[int, int]:
         """First and last frame of an input, inclusive."""
         ...
