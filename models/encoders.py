@@ -1,16 +1,18 @@
 """Image encoders shared by the matting networks: torchvision's blocks, cut to four feature levels.
 
-Every encoder maps [B, C, H, W] to (f1, f2, f3, f4) at 1/2, 1/4, 1/8 and 1/16 of the input (rounded up); the last stage is
-dilated instead of strided, so that the output stride is 16 (DeepLabV3, arXiv:1706.05587, section 3).  `channels` are the
-channel counts of the four levels.  Weights are never downloaded.
+Every encoder maps [B,C,H,W] to four levels at 1/2, 1/4, 1/8 and 1/16 of the input (rounded up); the last stage is
+dilated instead of strided, so that the output stride is 16 (DeepLabV3, arXiv:1706.05587, section 3).  `channels` are
+the channel counts of the four levels.  Weights are never downloaded.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import InvertedResidual, MobileNetV2
+from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 from torchvision.models.resnet import Bottleneck, ResNet
 
 
@@ -32,11 +34,48 @@ class MobileNetV2Encoder(nn.Module):
         super().__init__()
         self.features = MobileNetV2().features[:-1]
         if in_channels != 3:
-            self.features[0][0] = _like(self.features[0][0], in_channels)
+            _widen(self.features[0][0], in_channels)
         for index, dilation in ((14, 1), (15, 2), (16, 2), (17, 2)):
             _dilate(self.features[index], dilation)
 
     def forward(self, x: Tensor) -> Features:
+        f1 = self.features[:2](x)
+        f2 = self.features[2:4](f1)
+        f3 = self.features[4:7](f2)
+        return Features(f1, f2, f3, self.features[7:](f3))
+
+
+class MobileNetV3Encoder(nn.Module):
+    """MobileNetV3-Large (arXiv:1905.02244) of width 1 without its classifier.  RGB 0..1 is normalised inside."""
+
+    channels = (16, 24, 40, 960)
+    _mean, _std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    # in, kernel, expanded, out, squeeze-and-excitation, activation, stride, dilation
+    _blocks = (
+        (16, 3, 16, 16, False, "RE", 1, 1),
+        (16, 3, 64, 24, False, "RE", 2, 1),
+        (24, 3, 72, 24, False, "RE", 1, 1),
+        (24, 5, 72, 40, True, "RE", 2, 1),
+        (40, 5, 120, 40, True, "RE", 1, 1),
+        (40, 5, 120, 40, True, "RE", 1, 1),
+        (40, 3, 240, 80, False, "HS", 2, 1),
+        (80, 3, 200, 80, False, "HS", 1, 1),
+        (80, 3, 184, 80, False, "HS", 1, 1),
+        (80, 3, 184, 80, False, "HS", 1, 1),
+        (80, 3, 480, 112, True, "HS", 1, 1),
+        (112, 3, 672, 112, True, "HS", 1, 1),
+        (112, 5, 672, 160, True, "HS", 2, 2),  # dilated, so it runs at stride 1; the stride only rules out the shortcut
+        (160, 5, 960, 160, True, "HS", 1, 2),
+        (160, 5, 960, 160, True, "HS", 1, 2),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks = [InvertedResidualConfig(*block, width_mult=1.0) for block in self._blocks]
+        self.features = MobileNetV3(blocks, last_channel=1280).features
+
+    def forward(self, x: Tensor) -> Features:
+        x = torch.stack([(x[:, i] - self._mean[i]) / self._std[i] for i in range(3)], dim=1)
         f1 = self.features[:2](x)
         f2 = self.features[2:4](f1)
         f3 = self.features[4:7](f2)
@@ -52,7 +91,7 @@ class ResNetEncoder(ResNet):
     def __init__(self, depth: int, in_channels: int = 3) -> None:
         super().__init__(Bottleneck, self._blocks[depth], replace_stride_with_dilation=[False, False, True])
         if in_channels != 3:
-            self.conv1 = _like(self.conv1, in_channels)
+            _widen(self.conv1, in_channels)
         del self.avgpool, self.fc
 
     def forward(self, x: Tensor) -> Features:
@@ -62,18 +101,11 @@ class ResNetEncoder(ResNet):
         return Features(f1, f2, f3, self.layer4(self.layer3(f3)))
 
 
-def _like(conv: nn.Conv2d, in_channels: int) -> nn.Conv2d:
-    """A fresh bias-free convolution like `conv` for another number of input channels."""
-    stem = nn.Conv2d(
-        in_channels,
-        conv.out_channels,
-        conv.kernel_size,
-        stride=conv.stride,
-        padding=conv.padding,
-        bias=False,  # type: ignore[arg-type]
-    )
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out")
-    return stem
+def _widen(conv: nn.Conv2d, in_channels: int) -> None:
+    """Give a first convolution another number of input channels, freshly initialised."""
+    conv.in_channels = in_channels
+    conv.weight = nn.Parameter(torch.empty(conv.out_channels, in_channels, *conv.kernel_size))
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out")
 
 
 def _dilate(block: InvertedResidual, dilation: int) -> None:

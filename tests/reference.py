@@ -1,7 +1,8 @@
 """Reference cases of published networks: the deterministic parameter fill "F1" and the loading of stored numbers.
 
-`tests/data/reference` holds a few small cases and the key lists, so that every checkout can be checked.  The full collection
-(not distributed) is used as well where the environment variable CLEANPLATE_SHARED, or ../shared beside the repository, has it.
+`tests/data/reference` holds a few small cases and the key lists, so that every checkout can be checked.  The full
+collection (not distributed) is used as well where the folder that the environment variable CLEANPLATE_SHARED names, or
+../shared beside the repository, has it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ Rules = list[tuple[str, float, "float | list[float]"]]
 
 
 def hash_u(name: str, count: int) -> np.ndarray:
-    """`count` reproducible numbers in 0..1 (float64) for a name: murmur3's finaliser over CRC-32(name) + i * 2654435761."""
+    """`count` reproducible float64 in 0..1 for a name: murmur3's finaliser over CRC-32(name) + i * 2654435761."""
     h = (np.arange(count, dtype=np.uint64) * 2654435761 + zlib.crc32(name.encode())).astype(np.uint32)
     h ^= h >> np.uint32(16)
     h *= np.uint32(0x85EBCA6B)
@@ -114,25 +116,20 @@ class Case:
         return module
 
 
-def names(pattern: str) -> list[str]:
-    """Names of all cases that this checkout can see, bundled ones first."""
-    found = {p.stem for folder in (BUNDLED, FULL / "goldens") for p in folder.glob(f"{pattern}.npz")}
-    return sorted(found)
-
-
-def case(name: str) -> Case:
-    for folder in (BUNDLED, FULL / "goldens"):
-        if (folder / f"{name}.npz").exists():
-            return Case(folder / f"{name}.npz")
-    raise FileNotFoundError(f"Reference case {name} is not bundled, and {FULL} does not have it.")
+def cases(pattern: str) -> list[Any]:
+    """Test parameters, one per case whose name matches: the bundled ones, then the full collection or why it is left out."""
+    found = [pytest.param(path, id=path.stem) for path in sorted(BUNDLED.glob(f"{pattern}.npz"))]
+    if FULL.is_dir():
+        more = sorted((FULL / "goldens").glob(f"{pattern}.npz"))
+        return found + [pytest.param(path, id=f"full:{path.stem}") for path in more]
+    reason = f"the full reference collection is not at {FULL}"
+    return [*found, pytest.param(FULL, id="full", marks=pytest.mark.skip(reason=reason))]
 
 
 def key_list(name: str) -> list[tuple[str, tuple[int, ...], str]]:
     """(key, shape, dtype) of a published state dict, in its order."""
-    bundled = BUNDLED / "keys.json.gz"
-    lists = json.loads(gzip.decompress(bundled.read_bytes())) if bundled.exists() else {}
-    entries = lists.get(name) or json.loads((FULL / "keys" / f"{name}.json").read_text())
-    return [(key, tuple(shape), dtype) for key, shape, dtype in entries]
+    lists = json.loads(gzip.decompress((BUNDLED / "keys.json.gz").read_bytes()))
+    return [(key, tuple(shape), dtype) for key, shape, dtype in lists[name]]
 
 
 def keys_of(module: nn.Module) -> list[tuple[str, tuple[int, ...], str]]:

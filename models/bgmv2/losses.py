@@ -1,6 +1,6 @@
 """Training losses (arXiv:2012.07810, section 4.3).
 
-Pictures are [B,C,H,W] in 0..1.  Each loss comes as a dictionary of scalars whose "total" is the plain sum of the others.
+Pictures are [B,C,H,W] in 0..1.  A loss comes as a dictionary of scalars whose "total" is the plain sum of the others.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def refine_loss(
 ) -> dict[str, Tensor]:
     """Loss of the whole network: "pha", "pha_sobel", "fgr" at full and (with "_sm") coarse size, "err_sm" and "total".
 
-    The first five are the outputs of `MattingRefine` in its order; the targets have full size.  The error is compared at
-    full size with |pha_sm - true_pha|, through which gradient does flow, as in the published training.
+    The first five are the outputs of `MattingRefine` in its order; the targets have full size.  The error is compared
+    at full size with |pha_sm - true_pha|, through which gradient does flow, as in the published training.
     """
     size, size_sm = true_pha.shape[-2:], pred_pha_sm.shape[-2:]
     losses = _matte_loss(pred_pha, pred_fgr, true_pha, true_fgr)
@@ -47,7 +47,7 @@ def refine_loss(
 
 def sobel(x: Tensor) -> Tensor:
     """Gradient magnitude sqrt(gx^2 + gy^2 + 1e-6) of each channel: 3x3 Sobel kernels / 8, borders replicated."""
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = F.pad(x.to(torch.promote_types(x.dtype, torch.float32)), (1, 1, 1, 1), mode="replicate")
     across, down = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
     gx = (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]) / 8
     gy = (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 8

@@ -18,7 +18,7 @@ BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 
 
 class Coarse(NamedTuple):
-    """Coarse stage: pha [B,1,h,w] and err [B,1,h,w] in 0..1, fgr [B,3,h,w] the unclamped residual fgr - src, hid [B,32,h,w] >= 0."""
+    """pha [B,1,h,w] and err [B,1,h,w] in 0..1; fgr [B,3,h,w], the unclamped residual fgr - src; hid [B,32,h,w] >= 0."""
 
     pha: Tensor
     fgr: Tensor
@@ -36,8 +36,9 @@ class BaseOutput(NamedTuple):
 
 
 class RefineOutput(NamedTuple):
-    """pha [B,1,H,W] and fgr [B,3,H,W] (straight foreground) in 0..1; their coarse versions pha_sm, fgr_sm and the predicted
-    error err_sm [B,1,h,w] in 0..1 at h = floor(H * backbone_scale), likewise w; ref_sm [B,1,H/4,W/4], 1 where refined, else 0."""
+    """pha [B,1,H,W] and fgr [B,3,H,W] (straight foreground) in 0..1; the same, pha_sm and fgr_sm, and the predicted
+    error err_sm in 0..1 at the coarse size h = floor(H * backbone_scale), likewise w; ref_sm [B,1,H/4,W/4], 1 where
+    refined, else 0."""
 
     pha: Tensor
     fgr: Tensor
@@ -48,7 +49,7 @@ class RefineOutput(NamedTuple):
 
 
 class MattingBase(nn.Module):
-    """The coarse network: encoder, ASPP and decoder on the source and the clean plate (arXiv:2012.07810, section 4.1)."""
+    """The coarse network: encoder, ASPP and decoder on source and clean plate (arXiv:2012.07810, section 4.1)."""
 
     def __init__(self, backbone: str = "mobilenetv2") -> None:
         super().__init__()
@@ -83,11 +84,11 @@ class MattingBase(nn.Module):
 class MattingRefine(MattingBase):
     """The coarse network at reduced size, then the refiner at full size where the predicted error is large.
 
-    backbone_scale: size of the coarse stage relative to the picture, above 0 and at most 1/2 (the paper: 1/4 for HD, 1/8 for 4K).
+    backbone_scale: size of the coarse stage over that of the picture, above 0, at most 1/2 (paper: HD 1/4, 4K 1/8).
     refine_mode: "sampling" refines the refine_sample_pixels pixels of largest error (80 000 for HD, 320 000 for 4K),
     "thresholding" all with an error above refine_threshold (0..1), "full" everything.  refine_kernel_size: 3 or 1.
-    All but the kernel size are plain attributes that may be changed between calls, and so is
-    `strip_rows` (None): rows computed at a time in mode "full", a multiple of 4; it bounds memory and leaves the values alone.
+    All but backbone and kernel size are plain attributes that may be changed between calls, and so is `strip_rows`
+    (None): rows computed at a time in mode "full", a multiple of 4; it bounds memory and leaves the values alone.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class MattingRefine(MattingBase):
         self._check_settings()
 
     def shrink(self, image: Tensor) -> Tensor:
-        """[B,C,H,W] resized bilinearly to the size of the coarse stage, floor(H * backbone_scale), likewise the width."""
+        """[B,C,H,W] resized bilinearly to the coarse size, floor(H * backbone_scale) and likewise the width."""
         height, width = (int(side * self.backbone_scale) for side in image.shape[-2:])
         if not height or not width:
             raise ValueError(
@@ -118,7 +119,7 @@ class MattingRefine(MattingBase):
         return F.interpolate(image, (height, width), mode="bilinear", align_corners=False)
 
     def refine(self, src: Tensor, bgr: Tensor, coarse: Coarse) -> Refined:
-        """The refine stage: src and bgr [B,3,H,W] with a coarse stage of any size -> unclamped pha and fgr residual, ref."""
+        """The refine stage on src and bgr [B,3,H,W] and a coarse stage of any size."""
         return self.refiner(
             src,
             bgr,
@@ -158,7 +159,7 @@ class MattingRefine(MattingBase):
 
 
 def load_deeplab(model: MattingBase, state_dict: Mapping[str, Tensor]) -> list[str]:
-    """Start encoder and ASPP from DeepLabV3 weights trained on VOC (the naming of the VainF repository), as the paper's training does.
+    """Start encoder and ASPP from DeepLabV3 weights trained on VOC (named as in VainF's repository), as the paper does.
 
     Entries named `backbone.*` and `classifier.classifier.0.*` (the ASPP) are copied where name and shape match; the
     6-channel first convolution, which has no counterpart, and the rest keep their values.  Returns the keys loaded.

@@ -13,7 +13,7 @@ _CELLS_AT_ONCE = 16384  # patches per inference batch: bounds memory when thresh
 
 
 class Refined(NamedTuple):
-    """pha [B,1,H,W] and fgr residual [B,3,H,W], both unclamped; ref [B,1,H/4,W/4], 1 where a cell was refined, else 0."""
+    """pha [B,1,H,W] and the residual fgr [B,3,H,W], both unclamped; ref [B,1,H/4,W/4], 1 where refined, else 0."""
 
     pha: Tensor
     fgr: Tensor
@@ -23,7 +23,7 @@ class Refined(NamedTuple):
 class Refiner(nn.Module):
     """Two convolutions at half and two at full resolution, on selected 4x4 cells or on the whole picture.
 
-    kernel_size 3 looks 6 pixels past a cell, 1 does not; all convolutions are unpadded and the picture is continued by zeros.
+    kernel_size 3 looks 6 pixels past a cell, 1 does not; the convolutions are unpadded, zeros continue the picture.
     """
 
     def __init__(self, kernel_size: int = 3) -> None:
@@ -55,9 +55,10 @@ class Refiner(nn.Module):
     ) -> Refined:
         """Refine a coarse matte.
 
-        src, bgr: [B,3,H,W], H and W divisible by 4.  Coarse, at any smaller size [B,C,h,w]: pha (1, clamped), fgr (3, the
-        unclamped residual), err (1, 0..1), hid (32, >= 0).  `strip_rows` bounds the memory of mode "full": that many rows,
-        a multiple of 4, are computed at a time (None: all at once); the values are the same up to float rounding.
+        src, bgr: [B,3,H,W], H and W divisible by 4.  The coarse matte, at any size [B,C,h,w]: pha (1 channel, 0..1),
+        fgr (3, the unclamped residual), err (1, 0..1), hid (32, >= 0).  `strip_rows` bounds the memory of mode "full":
+        that many rows, a multiple of 4, are computed at a time (None: all at once), with the same values up to float
+        rounding.
         """
         height, width = src.shape[-2:]
         half = _resize(torch.cat([hid, pha, fgr], dim=1), (height // 2, width // 2))
@@ -129,12 +130,12 @@ class Refiner(nn.Module):
 
 
 class _Pixels:
-    """A picture [B,C,H,W], continued by `halo` zeros, as rows of one pixel each, from which square patches are taken."""
+    """A picture [B,C,H,W], continued by `halo` zeros, laid out pixel by pixel, from which square patches are taken."""
 
     def __init__(self, image: Tensor, halo: int) -> None:
-        padded = F.pad(image, (halo, halo, halo, halo))
-        self.height, self.width = padded.shape[-2:]
-        self.rows = padded.permute(0, 2, 3, 1).reshape(-1, padded.shape[1])
+        padded = F.pad(image.permute(0, 2, 3, 1), (0, 0, halo, halo, halo, halo)).contiguous()
+        self.height, self.width = padded.shape[1:3]
+        self.rows = padded.flatten(0, 2)
 
     def patches(self, batch: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
         """[N,C,size,size]; top and left count in the continued picture."""
