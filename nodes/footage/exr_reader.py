@@ -1,0 +1,148 @@
+"""Decodes one EXR file: its header is checked first, then the chosen layer's channels are read, and nothing else."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from nodes.errors import FootageError
+from nodes.footage import exr_attributes, oiio_input
+from nodes.footage.exr_header import DamagedHeader, ExrHeader, Part, read_header
+from nodes.footage.frame import Pixels
+from nodes.footage.layers import ChannelSource, FilePart, pick_layer
+from nodes.footage.luminance_chroma import to_rgb
+from nodes.footage.picture import Choice, Picture, check_size
+from nodes.footage.window import Window
+
+# How much smaller than the pixels a whole file can be; compressions that are not listed have no useful bound.
+_LARGEST_RATIO = {"none": 1, "rle": 130, "zips": 1200, "zip": 1200, "pxr24": 1600}
+
+
+def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
+    """The chosen layer of an EXR file; with `pixels` off only the header is read and the pixels are empty.
+
+    Raises FootageError.
+    """
+    try:
+        header = read_header(path)
+    except DamagedHeader as error:
+        raise FootageError(f"{path} is damaged: {error}.") from error
+    except OSError as error:
+        raise FootageError(f"{path} cannot be read: {error.strerror}.") from error
+    classic = _is_subsampled_chroma(header)
+    with oiio_input.opened(path, classic) as image:
+        specs = [oiio_input.spec_of(image, n, path) for n in range(len(header.parts))]
+        names = [
+            FilePart(part.name, part.view, tuple(spec.channelnames))
+            for part, spec in zip(header.parts, specs, strict=True)
+        ]
+        views = _views(header.parts[0])
+        sources = pick_layer(names, choice.layer, choice.view, views, choice.part, path)
+        used = {source.part: header.parts[source.part] for source in sources}
+        for number, part in used.items():
+            _check(path, header, number, part, sources, classic)
+        window = _union([part.data_window for part in used.values()])
+        out = _decode(image, path, sources, used, window) if pixels else None
+    main = header.parts[sources[0].part]
+    channels, out = _finish(sources, main, out)
+    return Picture(
+        pixels=out,
+        channels=channels,
+        data_window=window,
+        display_window=main.display_window,
+        pixel_aspect=_aspect(main),
+        file_format="openexr",
+        attributes={**header.parts[0].attributes, **main.attributes},
+        straight_alpha=False,
+        view=main.view or choice.view or (views[0] if views else ""),
+    )
+
+
+def _check(
+    path: str, header: ExrHeader, number: int, part: Part, sources: tuple[ChannelSource, ...], classic: bool
+) -> None:
+    if part.deep:
+        raise FootageError(f"{path} is a deep image; flatten it first (DeepToImage), then use the flat picture.")
+    window = part.data_window
+    check_size(path, window.width, window.height, sum(source.part == number for source in sources))
+    ratio = _LARGEST_RATIO.get(part.compression)
+    if ratio and part.raw_bytes > ratio * header.file_size:
+        raise FootageError(
+            f"{path} is damaged or cut off: its {header.file_size} bytes cannot hold "
+            f"{window.width}x{window.height} pixels."
+        )
+    odd = [channel for channel in part.channels if (channel.x_sampling, channel.y_sampling) != (1, 1)]
+    if odd and not classic:
+        raise FootageError(
+            f"{path} stores the channel {odd[0].name} at a reduced resolution "
+            f"({odd[0].x_sampling}x{odd[0].y_sampling}); write it again with full-size channels."
+        )
+
+
+def _decode(
+    image: object, path: str, sources: tuple[ChannelSource, ...], parts: dict[int, Part], window: Window
+) -> Pixels:
+    single = len(parts) == 1
+    indices = [source.index for source in sources]
+    first, end = min(indices), max(indices) + 1
+    if single and end - first <= 2 * len(sources):
+        block = oiio_input.read_channels(image, sources[0].part, first, end, path)
+        wanted = [index - first for index in indices]
+        return block if wanted == list(range(end - first)) else np.ascontiguousarray(block[:, :, wanted])
+    out = np.zeros((window.height, window.width, len(sources)), dtype=np.float32)
+    for position, source in enumerate(sources):
+        rows, columns = parts[source.part].data_window.slices_in(window)
+        block = oiio_input.read_channels(image, source.part, source.index, source.index + 1, path)
+        out[rows, columns, position] = block[:, :, 0]
+    return out
+
+
+def _finish(
+    sources: tuple[ChannelSource, ...], part: Part, pixels: Pixels | None
+) -> tuple[tuple[str, ...], Pixels | None]:
+    """Colour of luminance and chroma; a channel missing of R, G and B is black, as everywhere in compositing."""
+    channels = tuple(source.component for source in sources)
+    if "RY" in channels:
+        alpha = ("A",) if "A" in channels else ()
+        if pixels is not None:
+            chromaticities = part.attributes.get("chromaticities")
+            value = exr_attributes.decode(chromaticities) if chromaticities else None
+            pixels = to_rgb(pixels, value if isinstance(value, tuple) else None)
+        return ("R", "G", "B", *alpha), pixels
+    rgb = [name for name in channels if name in ("R", "G", "B")]
+    if len(rgb) == 2:
+        full = ("R", "G", "B", *channels[2:])
+        if pixels is not None:
+            wider = np.zeros((*pixels.shape[:2], len(full)), dtype=np.float32)
+            for index, name in enumerate(channels):
+                wider[:, :, full.index(name)] = pixels[:, :, index]
+            pixels = wider
+        return full, pixels
+    return channels, pixels
+
+
+def _is_subsampled_chroma(header: ExrHeader) -> bool:
+    sampled = {c.name for c in header.parts[0].channels if (c.x_sampling, c.y_sampling) != (1, 1)}
+    return len(header.parts) == 1 and bool(sampled) and sampled <= {"RY", "BY"}
+
+
+def _views(part: Part) -> tuple[str, ...]:
+    attribute = part.attributes.get("multiView")
+    value = exr_attributes.decode(attribute) if attribute else ()
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def _aspect(part: Part) -> float:
+    attribute = part.attributes.get("pixelAspectRatio")
+    if attribute is None or len(attribute.data) != 4:
+        return 1.0
+    (aspect,) = struct.unpack("<f", attribute.data)
+    return float(aspect) if 1e-3 < aspect < 1e3 else 1.0
+
+
+def _union(windows: list[Window]) -> Window:
+    union = windows[0]
+    for window in windows[1:]:
+        union = union.union(window)
+    return union

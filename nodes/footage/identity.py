@@ -1,0 +1,115 @@
+"""Digests of the files behind frames: cheap to ask for, and different as soon as a file changes."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from nodes.footage.sequence import Sequence
+
+_FRESH_SECONDS = 1.0
+_LARGEST_SHARE = 0.02  # of the time may go into looking at files again
+_ALWAYS_LOOK = 200  # frames whose files are looked at every time: that takes about a millisecond
+_CHAINS = 8
+
+
+class Listing:
+    """The frames of a sequence on disk, looked at again when the last look is older than about a second."""
+
+    def __init__(self, sequence: Sequence, view: str | None) -> None:
+        self._sequence, self._view = sequence, view
+        self._frames: list[int] = []
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    def frames(self) -> list[int]:
+        """Existing frames, in order; not to be changed by the caller."""
+        with self._lock:
+            start = time.monotonic()
+            if start >= self._until:
+                self._frames = self._sequence.frames(self._view)
+                self._until = _next_look(start)
+            return self._frames
+
+    def stamp(self, frame: int, missing: str) -> bytes:
+        """What identifies the file of a frame: path, size and times; of the frame in its place where it is missing."""
+        path = os.path.abspath(self._sequence.path(frame, self._view))
+        status = _status(path)
+        if status:
+            return f"{path}\0{status}".encode("utf-8", "surrogateescape")
+        if self._sequence.is_still or missing == "error":
+            return f"{path}\0missing".encode("utf-8", "surrogateescape")
+        frames = self.frames()
+        if not frames:
+            return b"nothing"
+        position = bisect.bisect_right(frames, frame)
+        other = os.path.abspath(self._sequence.path(frames[max(position - 1, 0)], self._view))
+        return f"{missing}\0{other}\0{_status(other)}".encode("utf-8", "surrogateescape")
+
+
+class Identity:
+    """Digests of frame ranges from the stamps of their frames, each range built on the one a frame shorter."""
+
+    def __init__(self, stamp: Callable[[int], bytes], salt: bytes) -> None:
+        self._stamp, self._salt = stamp, salt
+        self._chains: OrderedDict[int, _Chain] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, first: int, last: int) -> bytes:
+        """The digest of frames first..last; of nothing but the salt where last < first."""
+        with self._lock:
+            chain = self._chains.setdefault(first, _Chain())
+            self._chains.move_to_end(first)
+            while len(self._chains) > _CHAINS:
+                self._chains.popitem(last=False)
+            count = max(0, last - first + 1)
+            chain.refresh(self._stamp, first)
+            while len(chain.digests) < count:
+                chain.append(self._stamp(first + len(chain.digests)), self._salt)
+            return chain.digests[count - 1] if count else _digest(self._salt, b"")
+
+
+class _Chain:
+    def __init__(self) -> None:
+        self.stamps: list[bytes] = []
+        self.digests: list[bytes] = []
+        self._until = 0.0
+
+    def append(self, stamp: bytes, salt: bytes) -> None:
+        if not self.digests:
+            self._until = time.monotonic() + _FRESH_SECONDS
+        self.digests.append(_digest(self.digests[-1] if self.digests else salt, stamp))
+        self.stamps.append(stamp)
+
+    def refresh(self, stamp: Callable[[int], bytes], first: int) -> None:
+        """Drops the digests from the first frame on whose file has changed since it was looked at."""
+        start = time.monotonic()
+        if len(self.stamps) > _ALWAYS_LOOK and start < self._until:
+            return
+        for index, known in enumerate(self.stamps):
+            if stamp(first + index) != known:
+                del self.stamps[index:], self.digests[index:]
+                break
+        self._until = _next_look(start)
+
+
+def _next_look(start: float) -> float:
+    now = time.monotonic()
+    return now + max(_FRESH_SECONDS, (now - start) / _LARGEST_SHARE)
+
+
+def _digest(before: bytes, stamp: bytes) -> bytes:
+    return hashlib.blake2b(len(before).to_bytes(8, "little") + before + stamp, digest_size=32).digest()
+
+
+def _status(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

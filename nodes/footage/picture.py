@@ -1,0 +1,48 @@
+"""What a decoder gives back, whatever the format, and the limit that all decoders obey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nodes.errors import FootageError
+from nodes.footage.frame import Pixels
+from nodes.footage.metadata import Attribute
+from nodes.footage.window import Window
+
+# Float32 bytes of one decoded frame. 16K x 8K RGB needs 1.6 GB.
+MAX_FRAME_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to take of a file that holds several pictures; see `layers.pick_layer`."""
+
+    layer: str = ""
+    view: str = ""
+    part: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a file. `pixels` is None where only the header was read; the rest as in `Frame`."""
+
+    pixels: Pixels | None
+    channels: tuple[str, ...]
+    data_window: Window
+    display_window: Window
+    pixel_aspect: float
+    file_format: str
+    attributes: Mapping[str, Attribute]
+    straight_alpha: bool
+    view: str
+
+
+def check_size(path: str, width: int, height: int, channels: int) -> None:
+    """Raises FootageError for a picture that would not fit the limit; asked before anything is allocated."""
+    needed = width * height * channels * 4
+    if needed > MAX_FRAME_BYTES:
+        raise FootageError(
+            f"{path} says it measures {width}x{height} pixels, which takes {needed / 1e9:.1f} GB of memory; "
+            f"the limit is {MAX_FRAME_BYTES / 1e9:.0f} GB."
+        )

@@ -1,0 +1,197 @@
+"""Footage: a shot on disk as frames, whatever its files are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from nodes.errors import FootageError, ParameterError
+from nodes.footage import exr_attributes, oiio_input
+from nodes.footage.colour import by_name, identify
+from nodes.footage.colour_space import ColourSpace
+from nodes.footage.exr_header import is_exr
+from nodes.footage.exr_reader import read_exr
+from nodes.footage.frame import Frame
+from nodes.footage.frame_list import format_frames
+from nodes.footage.identity import Identity, Listing
+from nodes.footage.metadata import SourceMetadata
+from nodes.footage.picture import Choice, Picture
+from nodes.footage.sequence import Sequence
+from nodes.footage.still_reader import read_still
+from nodes.footage.window import Window
+
+Missing = Literal["error", "hold", "black"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a frame is, without its pixels. `attributes` are plain Python values (bytes where the type is unknown)."""
+
+    path: str
+    channels: tuple[str, ...]
+    data_window: Window
+    display_window: Window
+    pixel_aspect: float
+    colour: ColourSpace
+    attributes: dict[str, Any]
+
+
+class Footage:
+    """The frames of a shot.
+
+    `pattern`: a path as `Sequence` describes it. `layer`, `view`, `part`: what to take of files that hold several
+    pictures (`layers.pick_layer`); a pattern with `%V` takes the view from there. `missing`: what a frame that is not
+    on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`.
+
+    May be used from several threads; nothing of a frame is kept. A frame that is there but damaged is always an error.
+    Raises FootageError for a pattern that cannot be one, ParameterError for a wrong `missing` or `input_space`.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        layer: str = "",
+        missing: Missing = "error",
+        input_space: str = "auto",
+        *,
+        view: str = "",
+        part: str | int | None = None,
+    ) -> None:
+        if missing not in get_args(Missing):
+            raise ParameterError(f"Missing frames can be an error, hold or black, not {missing!r}.")
+        if input_space.strip().lower() not in ("", "auto"):
+            by_name(input_space)
+        self.sequence = Sequence.parse(pattern)
+        self.missing = missing
+        self.input_space = input_space
+        if self.sequence.has_view and not view:
+            view = next(iter(self.sequence.views()), "")
+        self._choice = Choice(layer, "" if self.sequence.has_view else view, part)
+        self._view = view or None
+        self._listing = Listing(self.sequence, self._view)
+        self._identity = Identity(self._stamp_of, repr((missing, input_space, layer, view, part)).encode())
+        self._lock = threading.Lock()
+
+    def frame(self, frame: int) -> Frame:
+        """The frame, pixels as stored. Raises FootageError, naming file and frame."""
+        number, path = self._locate(frame)
+        if number is None:
+            return self._black(frame)
+        picture = self._read(frame, path, pixels=True)
+        return self._as_frame(picture, frame, number, path)
+
+    def header(self, frame: int) -> Header:
+        """What the frame is; only the file's header is read. Raises FootageError like frame()."""
+        number, path = self._locate(frame)
+        if number is None:
+            path = self._neighbour(frame)[1]
+        picture = self._read(frame, path, pixels=False)
+        attributes = {name: exr_attributes.decode(value) for name, value in picture.attributes.items()}
+        return Header(
+            path,
+            picture.channels,
+            picture.data_window,
+            picture.display_window,
+            picture.pixel_aspect,
+            self._colour(picture),
+            attributes,
+        )
+
+    def range(self) -> tuple[int, int]:
+        """First and last frame on disk. A still, which has the same picture at every frame, says 1..1.
+
+        Raises FootageError where no file matches.
+        """
+        if self.sequence.is_still:
+            oiio_input.check_is_file(self.sequence.path(1, self._view))
+            return (1, 1)
+        frames = self._frames()
+        return frames[0], frames[-1]
+
+    def frames(self) -> list[int]:
+        """The frames on disk; empty for a still."""
+        return [] if self.sequence.is_still else list(self._listing.frames())
+
+    def identity(self, first: int, last: int) -> bytes:
+        """A digest of the files behind frames first..last: their paths, sizes and times, and how they are read.
+
+        Equal digests mean equal pixels. Asking for ever longer ranges from one first frame costs a step each; the files
+        of ranges beyond 200 frames are looked at again about once a second only.
+        """
+        return self._identity.of(first, last)
+
+    def _frames(self) -> list[int]:
+        frames = self._listing.frames()
+        if not frames:
+            raise FootageError(f"No file matches {self.sequence.pattern}.")
+        return frames
+
+    def _locate(self, frame: int) -> tuple[int | None, str]:
+        """The frame to read in place of `frame`, and its file; None where the picture is to be black."""
+        path = self.sequence.path(frame, self._view)
+        try:
+            oiio_input.check_is_file(path)
+            return frame, path
+        except FootageError as error:
+            if not str(error).endswith("does not exist."):
+                raise FootageError(f"Frame {frame}: {error}") from error
+        if self.sequence.is_still:
+            raise FootageError(f"{path} does not exist.")
+        if self.missing == "error":
+            frames = self._frames()
+            raise FootageError(
+                f"Frame {frame} is missing: {path} does not exist (there are {format_frames(frames)[:120]}); "
+                "set missing frames to hold or black to go on without it."
+            )
+        if self.missing == "black":
+            return None, path
+        return self._neighbour(frame)
+
+    def _neighbour(self, frame: int) -> tuple[int, str]:
+        """The nearest earlier frame on disk, else the first."""
+        frames = self._frames()
+        number = max((one for one in frames if one <= frame), default=frames[0])
+        return number, self.sequence.path(number, self._view)
+
+    def _read(self, frame: int, path: str, pixels: bool) -> Picture:
+        try:
+            oiio_input.check_is_file(path)
+            return (read_exr if is_exr(path) else read_still)(path, self._choice, pixels)
+        except FootageError as error:
+            raise FootageError(f"Frame {frame}: {error}" if not self.sequence.is_still else str(error)) from error
+        except OSError as error:
+            raise FootageError(f"Frame {frame}: {path} cannot be read: {error.strerror}.") from error
+
+    def _as_frame(self, picture: Picture, frame: int, number: int, path: str) -> Frame:
+        assert picture.pixels is not None
+        notes = () if number == frame else (f"Frame {frame} is missing; frame {number} is held in its place.",)
+        metadata = SourceMetadata(
+            path, frame, number, picture.file_format, picture.attributes, picture.straight_alpha,
+            self._choice.layer, picture.view or self._view or "", notes,
+        )  # fmt: skip
+        return Frame(
+            picture.pixels,
+            picture.channels,
+            picture.data_window,
+            picture.display_window,
+            picture.pixel_aspect,
+            self._colour(picture),
+            metadata,
+        )
+
+    def _black(self, frame: int) -> Frame:
+        number, path = self._neighbour(frame)
+        picture = self._read(frame, path, pixels=False)
+        shape = (picture.data_window.height, picture.data_window.width, len(picture.channels))
+        like = self._as_frame(replace(picture, pixels=np.zeros(shape, np.float32)), frame, number, path)
+        metadata = replace(like.metadata, path="", notes=(f"Frame {frame} is missing; it is black.",))
+        return replace(like, metadata=metadata)
+
+    def _colour(self, picture: Picture) -> ColourSpace:
+        return identify(picture.attributes, picture.file_format, self.input_space)
+
+    def _stamp_of(self, frame: int) -> bytes:
+        return self._listing.stamp(frame, self.missing)

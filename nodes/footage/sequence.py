@@ -1,0 +1,201 @@
+"""File names of a shot: a pattern, its frames and views, and which of them are on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nodes.errors import FootageError
+
+_TOKEN = re.compile(r"(#+)|%(0?)(\d*)d|%([Vv])|%(P)|\{(pass)\}")
+_FRAME_TOKEN = re.compile(r"#+|%0?\d*d")
+_STEREO = ("left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A path with places for the frame number (`####`, `%04d`, `%d`), view (`%V`: left, `%v`: l) and pass (`%P`).
+
+    A path without a place for the frame number is a still: the same file at every frame. A file that is called exactly
+    like the pattern is a still as well. In a path whose file name has a place for the number, `#` in folder names is
+    an ordinary letter; `%04d` counts everywhere.
+    """
+
+    pattern: str
+    parts: tuple[tuple[str, str, int], ...]  # (kind, text, padding): kind is text, frame, view, initial or pass
+
+    @classmethod
+    def parse(cls, pattern: str | os.PathLike[str]) -> Sequence:
+        """Raises FootageError for an empty pattern and for a folder."""
+        text = os.fspath(pattern)
+        if not text.strip():
+            raise FootageError("No file is named; give a file or a pattern such as plate.####.exr.")
+        if os.path.isdir(text):
+            raise FootageError(f"{text} is a folder; give a file in it or a pattern such as plate.####.exr.")
+        if os.path.isfile(text):
+            return cls(text, (("text", text, 0),))
+        name_start = text.rfind("/") + 1
+        hashes_count_from = name_start if _FRAME_TOKEN.search(text, name_start) else 0
+        parts: list[tuple[str, str, int]] = []
+        position = 0
+        for match in _TOKEN.finditer(text):
+            if match[1] and match.start() < hashes_count_from:
+                continue
+            if match.start() > position:
+                parts.append(("text", text[position : match.start()], 0))
+            parts.append(_token(match))
+            position = match.end()
+        if position < len(text):
+            parts.append(("text", text[position:], 0))
+        return cls(text, tuple(parts))
+
+    @property
+    def is_still(self) -> bool:
+        return not self._has("frame")
+
+    @property
+    def has_view(self) -> bool:
+        return self._has("view") or self._has("initial")
+
+    @property
+    def has_pass(self) -> bool:
+        return self._has("pass")
+
+    def path(self, frame: int, view: str | None = None, pass_name: str | None = None) -> str:
+        """The file of a frame. `view` is a name such as `left`; without one, `left` fills a place for the view.
+
+        Raises FootageError when the pattern has a place for the pass and none is named.
+        """
+        if self.has_pass and pass_name is None:
+            raise FootageError(f"{self.pattern} has a place for the pass, but no pass is named here.")
+        view = view or _STEREO[0]
+        values = {"view": view, "initial": view[:1], "pass": pass_name or ""}
+        return "".join(
+            text if kind == "text" else _number(frame, padding) if kind == "frame" else values[kind]
+            for kind, text, padding in self.parts
+        )
+
+    def frames(self, view: str | None = None) -> list[int]:
+        """The frames on disk, in order; empty for a still. Raises FootageError where a folder cannot be read."""
+        if self.is_still:
+            return []
+        found = {frame for frame, path in self._scan(view) if self._is_path_of(path, frame, view)}
+        return sorted(found)
+
+    def range(self, view: str | None = None) -> tuple[int, int] | None:
+        """First and last frame on disk; None when there is none. A still has the range 1..1."""
+        if self.is_still:
+            return (1, 1) if os.path.exists(self.path(1, view)) else None
+        frames = self.frames(view)
+        return (frames[0], frames[-1]) if frames else None
+
+    def holes(self, view: str | None = None) -> list[int]:
+        """Frames missing between the first and the last on disk."""
+        frames = self.frames(view)
+        return sorted(set(range(frames[0], frames[-1] + 1)).difference(frames)) if frames else []
+
+    def views(self) -> list[str]:
+        """The views on disk, left and right first; empty when the pattern has no place for a view."""
+        if not self.has_view:
+            return []
+        regex = self._regex(None)
+        names = {match["view"] for path in self._walk(None) if (match := regex.fullmatch(path))}
+        if self._has("initial") and not self._has("view"):
+            names = {next((name for name in _STEREO if name[0] == initial), initial) for initial in names}
+        return sorted(names, key=lambda name: (_STEREO.index(name) if name in _STEREO else len(_STEREO), name))
+
+    def _has(self, kind: str) -> bool:
+        return any(part[0] == kind for part in self.parts)
+
+    def _is_path_of(self, path: str, frame: int, view: str | None) -> bool:
+        return self.path(frame, view, "" if self.has_pass else None) == path
+
+    def _scan(self, view: str | None) -> Iterator[tuple[int, str]]:
+        regex = self._regex(view or _STEREO[0])
+        for path in self._walk(view or _STEREO[0]):
+            if match := regex.fullmatch(path):
+                yield int(match["frame"]), path
+
+    def _regex(self, view: str | None) -> re.Pattern[str]:
+        return re.compile(_regex_of(self.parts, view))
+
+    def _walk(self, view: str | None) -> Iterator[str]:
+        """Every file whose folders match the pattern; a folder without a place for anything is not listed."""
+        components = _components(self.parts)
+        yield from _matches("", components, view, self.pattern)
+
+
+def _token(match: re.Match[str]) -> tuple[str, str, int]:
+    if match[1]:
+        return ("frame", match[0], len(match[1]))
+    if match[4]:
+        return ("view" if match[4] == "V" else "initial", match[0], 0)
+    if match[5] or match[6]:
+        return ("pass", match[0], 0)
+    return ("frame", match[0], int(match[3] or 1) if match[2] else 1)
+
+
+def _number(frame: int, padding: int) -> str:
+    return f"{frame:0{padding}d}"
+
+
+def _regex_of(parts: tuple[tuple[str, str, int], ...], view: str | None) -> str:
+    expressions = []
+    named: set[str] = set()
+    for kind, text, _padding in parts:
+        group = "view" if kind == "initial" else kind
+        if kind in ("text", "pass"):
+            expressions.append(re.escape(text) if kind == "text" else "")
+        elif kind in ("view", "initial") and view is not None:
+            expressions.append(re.escape(view if kind == "view" else view[:1]))
+        elif group in named:
+            expressions.append(r"-?\d+" if kind == "frame" else r"\w+?")
+        else:
+            named.add(group)
+            expressions.append(
+                r"(?P<frame>-?\d+)" if kind == "frame" else r"(?P<view>\w)" if kind == "initial" else r"(?P<view>\w+?)"
+            )
+    return "".join(expressions)
+
+
+def _components(parts: tuple[tuple[str, str, int], ...]) -> list[tuple[tuple[str, str, int], ...]]:
+    """The parts of the pattern, split at the slashes; each slash stays at the end of its component."""
+    components: list[list[tuple[str, str, int]]] = [[]]
+    for kind, text, padding in parts:
+        if kind != "text":
+            components[-1].append((kind, text, padding))
+            continue
+        pieces = re.split(r"(?<=/)", text)
+        for index, piece in enumerate(pieces):
+            if index:
+                components.append([])
+            if piece:
+                components[-1].append(("text", piece, 0))
+    return [tuple(component) for component in components if component]
+
+
+def _matches(
+    folder: str, components: list[tuple[tuple[str, str, int], ...]], view: str | None, pattern: str
+) -> Iterator[str]:
+    if not components:
+        yield folder
+        return
+    first, rest = components[0], components[1:]
+    if all(kind == "text" for kind, _, _ in first):
+        path = folder + "".join(text for _, text, _ in first)
+        if rest or os.path.exists(path):
+            yield from _matches(path, rest, view, pattern)
+        return
+    regex = re.compile(_regex_of(first, view))
+    try:
+        names = os.listdir(folder or ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise FootageError(f"{folder or '.'} cannot be read ({error.strerror}); it holds {pattern}.") from error
+    for name in names:
+        candidate = name + "/" if rest else name
+        if regex.fullmatch(candidate):
+            yield from _matches(folder + candidate, rest, view, pattern)

@@ -1,0 +1,147 @@
+"""Writes passes: one EXR file per frame with layers, or one file per pass, carrying everything the source carried."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nodes.errors import FootageError, ParameterError
+from nodes.footage import exr_attributes
+from nodes.footage.atomic_file import write_file
+from nodes.footage.colour_space import ColourSpace
+from nodes.footage.exr_encoder import encode_exr, to_half
+from nodes.footage.exr_header import DamagedHeader, read_header
+from nodes.footage.frame import Frame, Pixels
+from nodes.footage.metadata import Attribute, SourceMetadata
+from nodes.footage.output_colour import with_colour
+from nodes.footage.window import Window
+
+KEY = "cleanplate/key"
+COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab")
+_LEVELLED = {"zip": 9, "zips": 9, "dwaa": 500, "dwab": 500}
+DataType = Literal["half", "float"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One pass as it goes into a file.
+
+    `name` is empty for the main layer (channels `R`, `G`, `B`, `A`); otherwise channels are called `name.channel`.
+    `pixels` is float `[height, width, len(channels)]`. `dtype` overrides the file's, for ids that half cannot hold.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    pixels: Pixels
+    dtype: DataType | None = None
+
+
+def write_frame(
+    path: str,
+    layers: Sequence[Layer | tuple[str, Sequence[str], Pixels]],
+    source: Frame,
+    window: Window | None = None,
+    *,
+    dtype: DataType = "half",
+    compression: str = "zip",
+    level: int = 4,
+    provenance: Mapping[str, str | int | float] | None = None,
+    key: str = "",
+    colour: ColourSpace | None = None,
+) -> None:
+    """Writes one EXR file with all layers; it appears under `path` only when it is whole.
+
+    `source` gives attributes, display window and pixel aspect; attributes that describe the source file's encoding
+    (`exr_encoder.STRUCTURAL`) are left out, as is its preview image. `window` is what the pixels cover, the source's
+    data window where it is None. `provenance` values go into attributes `cleanplate/<name>` as text, `key` into
+    `cleanplate/key` for `is_finished`. `colour` is the space of the pixels where it is not the source's:
+    `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
+    and NaN stay.
+    Raises FootageError where the file cannot be written, ParameterError for an unknown compression or level, ValueError
+    where pixels and window disagree.
+    """
+    whole = [layer if isinstance(layer, Layer) else Layer(layer[0], tuple(layer[1]), layer[2]) for layer in layers]
+    window = window or source.data_window
+    attributes = _attributes(source, colour, provenance or {}, key)
+    try:
+        data = _encode(whole, source, window, dtype, _compression(compression, level), attributes)
+    except FootageError as error:
+        raise FootageError(f"{path}: {error}") from error
+    write_file(path, data)
+
+
+def pass_layer(layer: Layer) -> Layer:
+    """The layer alone in its file: its channels go without the layer's name, so that every program shows it at once."""
+    return Layer("", layer.channels, layer.pixels, layer.dtype)
+
+
+def is_finished(path: str | os.PathLike[str], key: str) -> bool:
+    """Whether `path` is a whole frame that was written with this key; an unreadable one is not finished."""
+    try:
+        attribute = read_header(path).parts[0].attributes.get(KEY)
+    except (OSError, DamagedHeader):
+        return False
+    return attribute == exr_attributes.encode(key)
+
+
+def _encode(
+    layers: Sequence[Layer],
+    source: Frame,
+    window: Window,
+    dtype: DataType,
+    compression: str,
+    attributes: Mapping[str, Attribute],
+) -> bytes:
+    names: list[str] = []
+    is_float: list[bool] = []
+    for layer in layers:
+        if layer.pixels.shape != (window.height, window.width, len(layer.channels)):
+            raise ValueError(
+                f"layer {layer.name!r}: pixels {layer.pixels.shape} do not cover {window} {layer.channels}"
+            )
+        names += [f"{layer.name}.{channel}" if layer.name else channel for channel in layer.channels]
+        is_float += [(layer.dtype or dtype) == "float"] * len(layer.channels)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"channel names must be there and differ: {names}")
+    if window.empty:
+        raise FootageError("there is not one pixel to write.")
+    pixels = np.empty((window.height, window.width, len(names)), np.float32 if any(is_float) else np.float16)
+    position = 0
+    for layer in layers:
+        end = position + len(layer.channels)
+        pixels[:, :, position:end] = layer.pixels if is_float[position] else to_half(layer.pixels)
+        position = end
+    return encode_exr(
+        pixels, names, is_float, window, source.display_window, source.pixel_aspect, compression, attributes
+    )
+
+
+def _attributes(
+    source: Frame, colour: ColourSpace | None, provenance: Mapping[str, str | int | float], key: str
+) -> dict[str, Attribute]:
+    metadata = source.metadata
+    attributes: dict[str, Attribute] = {}
+    if isinstance(metadata, SourceMetadata):
+        attributes.update(metadata.attributes)
+        if metadata.view:
+            attributes["view"] = exr_attributes.encode(metadata.view)
+    target = colour or source.colour
+    if target != source.colour or not (isinstance(metadata, SourceMetadata) and metadata.file_format == "openexr"):
+        attributes = with_colour(attributes, target)
+    for name, text in {**provenance, **({"key": key} if key else {})}.items():
+        attributes[name if name.startswith("cleanplate/") else f"cleanplate/{name}"] = exr_attributes.encode(str(text))
+    return attributes
+
+
+def _compression(name: str, level: int) -> str:
+    if name not in COMPRESSIONS:
+        raise ParameterError(f"The compression {name!r} is unknown; choose one of {', '.join(COMPRESSIONS)}.")
+    if name not in _LEVELLED:
+        return name
+    if not 1 <= level <= _LEVELLED[name]:
+        raise ParameterError(f"The compression level {level} is out of range; {name} takes 1 to {_LEVELLED[name]}.")
+    return f"{name}:{level}"
