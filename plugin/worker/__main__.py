@@ -1,0 +1,138 @@
+"""`python -m plugin.worker --device cpu`: becomes the worker of a device.
+
+Prints one line, `ready PID` or `error SENTENCE`, on standard output, and goes into the background before that unless
+`--foreground` is given. Whoever starts it holds the lock of the runtime folder and passes it as `--lock`, so that
+the lock is held until the socket is there even if the starter dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import fcntl
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from nodes.errors import CleanplateError, WorkerError
+from plugin.worker import identity, paths
+from plugin.worker.lifecycle import Unusable
+
+IDLE_SECONDS = 300.0
+LOG_BYTES, LOG_FILES = 1_000_000, 3
+log = logging.getLogger("cleanplate.worker")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m plugin.worker", description="The process that runs networks.")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0, ...")
+    parser.add_argument("--foreground", action="store_true", help="stay in the foreground and log to standard error")
+    parser.add_argument("--lock", type=int, default=-1, help="descriptor of the locked runtime folder")
+    options = parser.parse_args()
+    try:
+        device = paths.resolve(options.device)
+        lock = options.lock if options.lock >= 0 else _lock()
+        if not options.foreground and os.fork():
+            # The child speaks for itself; leaving at once keeps the starter from waiting for a zombie.
+            os._exit(0)
+        return _work(device, lock, options.foreground)
+    except CleanplateError as error:
+        word = "unusable" if isinstance(error, Unusable) else "error"
+        print(word, " ".join(str(error).split()), flush=True)
+        return 1
+
+
+def _lock() -> int:
+    descriptor = os.open(paths.runtime_folder(), os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def _work(device: str, lock: int, foreground: bool) -> int:
+    build = identity.build()
+    log_file = paths.log_path(device)
+    _begin_log(log_file, foreground)
+    path = paths.socket_path(device)
+    if _answers(path):
+        raise WorkerError(f"there is a worker for {device} already")
+    from plugin.worker.setup import prepare
+
+    accelerator = prepare(device)
+    from plugin.worker.server import Server
+
+    listener = _listen(path)
+    server = Server(listener, path, accelerator, build, log_file, _idle_seconds())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    log.info("ready: pid %d, %s (%s), build %s", os.getpid(), device, accelerator.description, build)
+    print(f"ready {os.getpid()}", flush=True)
+    os.close(lock)
+    if not foreground:
+        _detach(log_file)
+    server.serve()
+    log.info("left")
+    logging.shutdown()
+    # Threads of jobs that were cut off may be deep inside a network; nothing is worth waiting for.
+    os._exit(0)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+        probe.connect(os.fspath(path))
+        return True
+    return False
+
+
+def _listen(path: Path) -> socket.socket:
+    """A listening socket under its name at once, in place of a dead worker's."""
+    listener = socket.socket(socket.AF_UNIX)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    listener.bind(os.fspath(temporary))
+    temporary.chmod(0o600)
+    listener.listen(64)
+    temporary.rename(path)
+    return listener
+
+
+def _idle_seconds() -> float:
+    try:
+        return max(0.1, float(os.environ["CLEANPLATE_IDLE_SECONDS"]))
+    except (KeyError, ValueError):
+        return IDLE_SECONDS
+
+
+def _begin_log(path: Path, foreground: bool) -> None:
+    handlers: list[Any] = []
+    with contextlib.suppress(OSError):
+        handlers.append(logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES))
+    if foreground or not handlers:
+        handlers.append(logging.StreamHandler())
+    form = f"%(asctime)s [{os.getpid()}] %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, handlers=handlers)
+    logging.captureWarnings(True)
+
+
+def _detach(log_file: Path) -> None:
+    """Lets go of the starter's terminal, session and folder; what libraries print goes to the log."""
+    with contextlib.suppress(OSError):
+        os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        out = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        out = null
+    for source, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+    faulthandler.enable()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

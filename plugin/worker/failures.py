@@ -1,0 +1,58 @@
+"""Errors on their way over the wire: the class becomes a kind, the sentence stays."""
+
+from __future__ import annotations
+
+import logging
+
+from nodes.errors import Cancelled, CleanplateError, FootageError, ParameterError, WorkerError
+
+log = logging.getLogger(__name__)
+_CLASSES: dict[str, type[Exception]] = {
+    "footage": FootageError,
+    "parameter": ParameterError,
+    "worker": WorkerError,
+    "user": CleanplateError,
+    "memory": WorkerError,
+    "internal": WorkerError,
+    "cancelled": Cancelled,
+}
+_LIMIT = 4000
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that the host's or the device's memory ran out."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
+def describe(error: BaseException, what: str, device: str, log_file: str) -> tuple[str, str]:
+    """Kind and sentence of an error while doing `what`, such as `BackgroundMatte on frame 12`; logs surprises."""
+    if isinstance(error, Cancelled):
+        return "cancelled", f"{what} was cancelled"
+    if isinstance(error, CleanplateError):
+        return kind_of(error), str(error)[:_LIMIT]
+    if type(error).__module__ == "models.weights.errors":
+        return "user", str(error)[:_LIMIT]
+    if out_of_memory(error):
+        log.warning("%s: out of memory", what, exc_info=error)
+        return "memory", (
+            f"{what} needs more memory than {device} has left; render smaller pictures, choose a smaller model "
+            "or close other programs"
+        )
+    log.error("%s failed", what, exc_info=error)
+    reason = " ".join(str(error).split())[:300]
+    name = type(error).__name__
+    return "internal", f"{what} failed ({name}{': ' if reason else ''}{reason}); the details are in {log_file}"
+
+
+def kind_of(error: CleanplateError) -> str:
+    """The kind a user's error has on the wire."""
+    return next((kind for kind, cls in _CLASSES.items() if type(error) is cls), "user")
+
+
+def exception(kind: str, sentence: str) -> Exception:
+    """The error a kind and sentence stand for."""
+    return _CLASSES[kind](sentence)

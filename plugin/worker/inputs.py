@@ -1,0 +1,161 @@
+"""The footage of one job: frames fetched from its client ahead of use and on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nodes.errors import Cancelled, ParameterError
+from nodes.footage.frame import Frame
+from plugin.worker.messages import Need, NeedIdentity, Span
+from plugin.worker.schema import ProtocolError
+from plugin.worker.turns import Place
+
+AHEAD = 6
+KEPT_BYTES = 512 << 20
+Key = tuple[str, int]
+
+
+class _Slot:
+    """What was asked for: nothing yet, a value or an error."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.done = False
+
+
+class JobInputs:
+    """`nodes.engine.Inputs` over the wire; asked by one thread, answered from another.
+
+    Frames that were used stay at hand up to `KEPT_BYTES`, of the planned ones not more than `AHEAD` wait unused, so
+    that a job which walks through a thousand frames needs no more memory than one which looks at ten.
+    """
+
+    def __init__(
+        self, job: int, connected: Mapping[str, Span], place: Place, send: Callable[[Need | NeedIdentity], None]
+    ) -> None:
+        self._job = job
+        self._connected = connected
+        self._place = place
+        self._send = send
+        self._changed = threading.Condition()
+        self._cancelled = False
+        self._needs = 0
+        self._asked: dict[int, _Slot] = {}
+        self._plan: deque[Key] = deque()
+        self._unused: dict[Key, _Slot] = {}
+        self._used: OrderedDict[Key, Frame] = OrderedDict()
+        self._identities: dict[tuple[str, int, int], bytes] = {}
+
+    def connected(self, name: str) -> bool:
+        return name in self._connected
+
+    def range(self, name: str) -> tuple[int, int]:
+        span = self._span(name)
+        return span.first, span.last
+
+    def frame(self, name: str, frame: int) -> Frame:
+        self._span(name)
+        key = (name, frame)
+        if key in self._used:
+            self._used.move_to_end(key)
+            return self._used[key]
+        slot = self._unused.get(key) or self._ask_frame(key)
+        try:
+            found: Frame = self._wait(slot)
+        finally:
+            self._unused.pop(key, None)
+        self._top_up()
+        self._used[key] = found
+        while len(self._used) > 1 and sum(f.pixels.nbytes for f in self._used.values()) > KEPT_BYTES:
+            self._used.popitem(last=False)
+        return found
+
+    def forget(self, name: str, frame: int) -> None:
+        self._used.pop((name, frame), None)
+
+    def identity(self, name: str, first: int, last: int) -> bytes:
+        self._span(name)
+        key = (name, first, last)
+        if key not in self._identities:
+            number, slot = self._new_slot()
+            self._send(NeedIdentity(self._job, number, name, first, last))
+            self._identities[key] = self._wait(slot)
+        return self._identities[key]
+
+    def check_cancelled(self) -> None:
+        if self._cancelled:
+            raise Cancelled("the render was cancelled")
+
+    def prefetch(self, plan: Sequence[Key]) -> None:
+        """Asks for frames that will be used, in the order of use, and waits for the first `AHEAD` of them.
+
+        One that cannot be had is not an error until it is used.
+        """
+        self._plan.extend(dict.fromkeys((name, frame) for name, frame in plan if name in self._connected))
+        self._top_up()
+        waiting = list(self._unused.values())
+        with self._changed:
+            self._changed.wait_for(lambda: self._cancelled or all(slot.done for slot in waiting))
+        self.check_cancelled()
+
+    def answer(self, need: int, value: Frame | bytes | Exception) -> None:
+        """The client's answer. Raises ProtocolError when nothing, or another thing, was asked."""
+        with self._changed:
+            slot = self._asked.pop(need, None)
+            if slot is None:
+                raise ProtocolError(f"nobody asked for what need {need} brings")
+            if isinstance(value, Exception):
+                slot.error = value
+            else:
+                slot.value = value
+            slot.done = True
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Lets go of all frames."""
+        with self._changed:
+            self._asked.clear()
+        self._plan.clear()
+        self._unused.clear()
+        self._used.clear()
+
+    def _span(self, name: str) -> Span:
+        if name not in self._connected:
+            raise ParameterError(f"input '{name}' is not connected")
+        return self._connected[name]
+
+    def _top_up(self) -> None:
+        while self._plan and len(self._unused) < AHEAD:
+            key = self._plan.popleft()
+            if key not in self._unused and key not in self._used:
+                self._unused[key] = self._ask_frame(key)
+
+    def _ask_frame(self, key: Key) -> _Slot:
+        number, slot = self._new_slot()
+        self._send(Need(self._job, number, *key))
+        return slot
+
+    def _new_slot(self) -> tuple[int, _Slot]:
+        slot = _Slot()
+        with self._changed:
+            self._needs += 1
+            self._asked[self._needs] = slot
+            return self._needs, slot
+
+    def _wait(self, slot: _Slot) -> Any:
+        if not slot.done:
+            with self._place.paused(self.check_cancelled), self._changed:
+                self._changed.wait_for(lambda: slot.done or self._cancelled)
+        self.check_cancelled()
+        if slot.error is not None:
+            raise slot.error
+        return slot.value

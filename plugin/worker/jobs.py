@@ -1,0 +1,120 @@
+"""One render on its way through the worker: fetch frames, wait for a turn, compute, hand over the passes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from nodes.engine import Engine, Passes
+from nodes.errors import ParameterError
+from nodes.face import Face
+from nodes.footage.frame import Frame
+from plugin.worker import frames
+from plugin.worker.buffers import Buffer, Outgoing
+from plugin.worker.failures import describe
+from plugin.worker.inputs import JobInputs
+from plugin.worker.messages import Failed, JobStatus, Message, Note, Render, Started
+from plugin.worker.turns import Turns
+
+if TYPE_CHECKING:
+    from plugin.worker.device import Accelerator
+
+
+class Client(Protocol):
+    """What a job needs of the client that submitted it."""
+
+    pid: int
+
+    @property
+    def outgoing(self) -> Outgoing: ...
+
+    def send(self, message: Message, buffer: Buffer | None = None) -> None: ...
+
+    def finished(self, job: Job) -> None: ...
+
+
+class Job:
+    """Runs in a thread of its own; `answer` and `cancel` come from the client's reader thread."""
+
+    def __init__(
+        self,
+        request: Render,
+        client: Client,
+        turns: Turns,
+        accelerator: Accelerator,
+        node: Callable[[str], tuple[Face, Engine]],
+        log_file: str,
+    ) -> None:
+        self.request = request
+        self._client = client
+        self._turns = turns
+        self._accelerator = accelerator
+        self._node = node
+        self._log_file = log_file
+        self._since = time.monotonic()
+        self._state = "fetching"
+        self._place = turns.queue(client, request.priority == "interactive")
+        self.inputs = JobInputs(request.job, request.inputs, self._place, client.send)
+
+    def run(self) -> None:
+        """Ends with exactly one Result or Failed; raises nothing."""
+        name = self.request.node
+        try:
+            face, engine = self._node(name)
+            name = face.label
+            self._render(face, engine)
+        except BaseException as error:
+            what = f"{name} on frame {self.request.frame}"
+            kind, sentence = describe(error, what, self._accelerator.name, self._log_file)
+            with contextlib.suppress(Exception):
+                self._client.send(Failed(self.request.job, kind, sentence))
+        finally:
+            self._place.leave()
+            self.inputs.close()
+            self._client.finished(self)
+
+    def answer(self, need: int, value: Frame | bytes | Exception) -> None:
+        self.inputs.answer(need, value)
+
+    def cancel(self) -> None:
+        self.inputs.cancel()
+        self._turns.wake()
+
+    def note(self, sentence: str) -> None:
+        """Tells the user what takes so long."""
+        self._client.send(Note(self.request.job, sentence))
+
+    def status(self) -> JobStatus:
+        request = self.request
+        seconds = time.monotonic() - self._since
+        state = "computing" if self._place.computing else self._state
+        return JobStatus(self._client.pid, request.node, request.frame, request.priority, state, seconds)
+
+    def _render(self, face: Face, engine: Engine) -> None:
+        request = self.request
+        params = face.parse(request.params)
+        for name in request.inputs:
+            face.input(name)
+        self.inputs.prefetch(engine.needs(request.frame, params, self.inputs))
+        self._state = "queued"
+        self._place.take(self.inputs.check_cancelled)
+        self._client.send(Started(request.job))
+        device = self._accelerator.for_job(face, params, self.inputs, self.note)
+        began = time.perf_counter()
+        passes = device.compute(lambda: engine.render(request.frame, params, self.inputs, device))
+        milliseconds = 1000 * (time.perf_counter() - began)
+        self._place.leave()
+        self._state = "sending"
+        self.inputs.check_cancelled()
+        self._send(face, passes, milliseconds)
+
+    def _send(self, face: Face, passes: Passes, milliseconds: float) -> None:
+        for name in self.request.passes:
+            if name not in passes.images:
+                raise ParameterError(f"{face.label} has no pass '{name}': it has " + ", ".join(passes.images))
+        message, buffer = frames.result(
+            self._client.outgoing, self.request.job, passes, self.request.passes, milliseconds
+        )
+        self._client.send(message, buffer)

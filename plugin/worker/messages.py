@@ -1,0 +1,391 @@
+"""The messages between a client and the worker, and their bytes: a msgpack map per message, every field checked.
+
+Client to worker: Hello, Render, FrameAnswer, IdentityAnswer, Missing, Cancel, AskStatus, Stop.
+Worker to client: Welcome, Refused, Need, NeedIdentity, Started, Result, Failed, Note, Status.
+Both ways: Release, Forget (buffers, see `buffers.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import msgpack
+
+from plugin.worker.schema import (
+    ProtocolError,
+    blob,
+    boolean,
+    integer,
+    listed,
+    mapped,
+    number,
+    read,
+    record,
+    scalar,
+    text,
+    word,
+    write,
+)
+
+VERSION = 1
+MAX_PAYLOAD = 1 << 20
+MAX_BUFFER = 1 << 36
+KINDS = ("footage", "parameter", "worker", "user", "memory", "cancelled", "internal")
+PRIORITIES = ("interactive", "batch")
+
+Id = Annotated[int, integer(1, 2**32 - 1)]
+IdOrNone = Annotated[int, integer(0, 2**32 - 1)]
+FrameNumber = Annotated[int, integer(-(2**31), 2**31 - 1)]
+Coordinate = Annotated[int, integer(-(2**24), 2**24)]
+Extent = Annotated[int, integer(0, 2**20)]
+Offset = Annotated[int, integer(0, MAX_BUFFER)]
+Bytes = Annotated[int, integer(0, 2**53)]
+Channels = Annotated[int, integer(1, 64)]
+Count = Annotated[int, integer(0, 2**20)]
+Number = Annotated[float, number]
+Truth = Annotated[bool, boolean]
+Name = Annotated[str, text(128)]
+Text = Annotated[str, text()]
+Kind = Annotated[str, word(*KINDS)]
+Priority = Annotated[str, word(*PRIORITIES)]
+Names = Annotated[tuple[str, ...], listed(text(128), 64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A window in pixels, y downwards."""
+
+    x: Coordinate
+    y: Coordinate
+    width: Extent
+    height: Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last frame of an input, inclusive."""
+
+    first: FrameNumber
+    last: FrameNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A ColourSpace; `to_rec709` row by row."""
+
+    name: Text
+    transfer: Annotated[str, word("linear", "srgb", "ocio")]
+    to_rec709: Annotated[tuple[float, ...], listed(number, 9, 9)]
+    ocio_config: Text
+
+
+@dataclass(frozen=True, slots=True)
+class BufferRef:
+    """Shared memory of `size` bytes.
+
+    The descriptor travels with the first message that names `id` and is not sent again; the receiver answers with
+    Release when it no longer looks at the pixels. With `id` 0 the descriptor always comes along, the sender never
+    reuses the memory and no Release is wanted.
+    """
+
+    id: IdOrNone
+    size: Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """float32 `[height, width, channels]`, rows from the top without padding, `offset` bytes into the buffer."""
+
+    name: Name
+    offset: Offset
+    height: Extent
+    width: Extent
+    channels: Channels
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First word of a client. An empty `build` accepts any worker that speaks this version."""
+
+    code: ClassVar[int] = 1
+    release: Name
+    build: Name
+    pid: Id
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """`max_jobs` renders of this client may be under way at once."""
+
+    code: ClassVar[int] = 2
+    release: Name
+    build: Name
+    pid: Id
+    device: Name
+    log: Text
+    max_jobs: Annotated[int, integer(1, 1024)]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The worker takes no client of this kind; with `retired` another worker may be started in its place."""
+
+    code: ClassVar[int] = 3
+    sentence: Text
+    retired: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """One frame of one node; `inputs` are the connected ones. Empty `passes` means all."""
+
+    code: ClassVar[int] = 4
+    job: Id
+    node: Name
+    frame: FrameNumber
+    params: Annotated[dict[str, Any], mapped(scalar, 512)]
+    inputs: Annotated[dict[str, Span], mapped(record(Span), 16)]
+    priority: Priority
+    passes: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The worker asks for a frame; answered with FrameAnswer or Missing of the same `job` and `need`."""
+
+    code: ClassVar[int] = 5
+    job: Id
+    need: Id
+    input: Name
+    frame: FrameNumber
+
+
+@dataclass(frozen=True, slots=True)
+class FrameAnswer:
+    """A frame: `image` lies in `buffer`, whose descriptor is attached when it is new."""
+
+    code: ClassVar[int] = 6
+    job: Id
+    need: Id
+    buffer: BufferRef
+    image: Image
+    channels: Annotated[tuple[str, ...], listed(text(128), 64, 1)]
+    data_window: Box
+    display_window: Box
+    pixel_aspect: Number
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class NeedIdentity:
+    """The worker asks for a digest of frames; answered with IdentityAnswer or Missing."""
+
+    code: ClassVar[int] = 7
+    job: Id
+    need: Id
+    input: Name
+    first: FrameNumber
+    last: FrameNumber
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityAnswer:
+    code: ClassVar[int] = 8
+    job: Id
+    need: Id
+    digest: Annotated[bytes, blob(64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What was needed cannot be had; `sentence` tells the user why."""
+
+    code: ClassVar[int] = 9
+    job: Id
+    need: Id
+    kind: Kind
+    sentence: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The job has its frames and its turn; it computes now."""
+
+    code: ClassVar[int] = 10
+    job: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The passes wanted, each of the size of `window`."""
+
+    code: ClassVar[int] = 11
+    job: Id
+    buffer: BufferRef
+    images: Annotated[tuple[Image, ...], listed(record(Image), 64)]
+    window: Box
+    info: Annotated[dict[str, str | int | float], mapped(scalar, 256)]
+    notes: Annotated[tuple[str, ...], listed(text(), 64)]
+    milliseconds: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    code: ClassVar[int] = 12
+    job: Id
+    kind: Kind
+    sentence: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody wants the job any more; answered with Failed of kind `cancelled` unless it was already answered."""
+
+    code: ClassVar[int] = 13
+    job: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The receiver of a buffer no longer looks at it; its sender may fill it anew."""
+
+    code: ClassVar[int] = 14
+    buffer: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The sender of a released buffer will not use it again; the receiver unmaps it."""
+
+    code: ClassVar[int] = 15
+    buffer: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the user about a job (0: about the worker), such as `loading weights`."""
+
+    code: ClassVar[int] = 16
+    job: IdOrNone
+    sentence: Text
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatus:
+    code: ClassVar[int] = 17
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    name: Text
+    network: Name
+    precision: Name
+    bytes: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatus:
+    pid: Id
+    name: Name
+    jobs: Count
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """`state` is `fetching` (frames), `queued`, `computing` or `sending`; `seconds` since it was submitted."""
+
+    pid: Id
+    node: Name
+    frame: FrameNumber
+    priority: Priority
+    state: Name
+    seconds: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `cleanplate worker status` says; sizes in bytes, times in seconds."""
+
+    code: ClassVar[int] = 18
+    pid: Id
+    release: Name
+    device: Name
+    device_name: Text
+    torch: Name
+    threads: Annotated[int, integer(1, 1 << 16)]
+    uptime: Number
+    frames: Bytes
+    models: Annotated[tuple[ModelStatus, ...], listed(record(ModelStatus), 256)]
+    kept_bytes: Bytes
+    budget_bytes: Bytes
+    resident_bytes: Bytes
+    device_bytes: Bytes
+    buffer_bytes: Bytes
+    clients: Annotated[tuple[ClientStatus, ...], listed(record(ClientStatus), 1024)]
+    queue: Annotated[tuple[JobStatus, ...], listed(record(JobStatus), 1024)]
+    log: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The worker ends at once, whatever it does; clients that still want something start another."""
+
+    code: ClassVar[int] = 19
+
+
+Message = (
+    Hello
+    | Welcome
+    | Refused
+    | Render
+    | Need
+    | FrameAnswer
+    | NeedIdentity
+    | IdentityAnswer
+    | Missing
+    | Started
+    | Result
+    | Failed
+    | Cancel
+    | Release
+    | Forget
+    | Note
+    | AskStatus
+    | Status
+    | Stop
+)
+TYPES: dict[int, type[Message]] = {kind.code: kind for kind in Message.__args__}
+
+
+def encode(message: Message) -> bytes:
+    """The payload of a message. Raises ProtocolError where a field is not what its check demands."""
+    payload: bytes = msgpack.packb(write(message, type(message).__name__))
+    if len(payload) > MAX_PAYLOAD:
+        raise ProtocolError(f"{type(message).__name__} takes {len(payload)} bytes, more than {MAX_PAYLOAD}")
+    return payload
+
+
+def decode(code: int, payload: bytes | bytearray | memoryview) -> Message:
+    """The message of a payload. Raises ProtocolError on anything that is not exactly one well-formed message."""
+    kind = TYPES.get(code)
+    if kind is None:
+        raise ProtocolError(f"there is no message {code}")
+    try:
+        fields = msgpack.unpackb(
+            payload,
+            raw=False,
+            strict_map_key=True,
+            max_str_len=SCALAR_LIMIT,
+            max_bin_len=64,
+            max_array_len=1024,
+            max_map_len=512,
+            max_ext_len=0,
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"{kind.__name__} is not readable: {str(error)[:200]}") from None
+    return read(kind, fields, kind.__name__)
+
+
+SCALAR_LIMIT = 4 * 16_384

@@ -1,0 +1,213 @@
+"""The worker: takes clients, answers about itself, leaves when nobody has needed it for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from nodes import catalogue
+from nodes.engine import Engine
+from nodes.face import Face
+from plugin.worker import identity, memory
+from plugin.worker.connection import receive_now, send_now
+from plugin.worker.device import Accelerator
+from plugin.worker.jobs import Job
+from plugin.worker.messages import VERSION, Hello, Refused, Render, Status, Welcome
+from plugin.worker.schema import ProtocolError
+from plugin.worker.session import MAX_JOBS, Session
+from plugin.worker.threads import Threads
+from plugin.worker.turns import Turns
+from plugin.worker.wire import OtherVersion, Wire
+
+MAX_CLIENTS = 256
+GREETING_SECONDS = 10.0
+HOUSEKEEPING_SECONDS = 5.0
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves one device on a listening socket that is bound to `path`."""
+
+    def __init__(
+        self, listener: socket.socket, path: Path, accelerator: Accelerator, build: str, log_file: Path, idle: float
+    ) -> None:
+        self._listener = listener
+        self._path = path
+        self._inode = path.stat().st_ino
+        self._accelerator = accelerator
+        self._build = build
+        self._log_file = str(log_file)
+        self._idle = idle
+        self._turns = Turns()
+        self._threads = Threads("job")
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+        self._sessions: list[Session] = []
+        self._began = self._last_use = time.monotonic()
+        self._frames = 0
+        self._rested = True
+        self._leaving = threading.Event()
+
+    def serve(self) -> None:
+        """Returns when the worker was idle long enough, was told to stop, or was replaced and has no client left."""
+        self._listener.settimeout(min(HOUSEKEEPING_SECONDS, max(self._idle / 4, 0.05)))
+        while not self._leaving.is_set():
+            try:
+                connected, _ = self._listener.accept()
+            except TimeoutError:
+                self._keep_house()
+            except OSError:
+                self._leaving.wait(0.1)
+            else:
+                threading.Thread(target=self._greet, args=(connected,), name="greeting", daemon=True).start()
+        self._withdraw()
+        for session in self._all_sessions():
+            session.connection.hang_up()
+
+    def stop(self) -> None:
+        """Makes `serve` return soon; safe in a signal handler."""
+        self._leaving.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+
+    def _greet(self, connected: socket.socket) -> None:
+        connected.settimeout(GREETING_SECONDS)
+        wire = Wire(connected)
+        session = None
+        try:
+            _, user = wire.peer()
+            if user == os.getuid():
+                session = self._welcome(wire)
+        except OtherVersion as other:
+            sentence = (
+                f"a Cleanplate worker (pid {os.getpid()}) of protocol {VERSION} runs on {self._accelerator.name}, "
+                f"which does not understand protocol {other.version}"
+            )
+            self._refuse(wire, sentence)
+        except (ProtocolError, OSError) as error:
+            log.warning("a connection was refused: %s", error)
+        if session is None:
+            wire.close()
+        else:
+            connected.settimeout(None)
+            session.connection.start()
+
+    def _welcome(self, wire: Wire) -> Session | None:
+        hello = receive_now(wire)
+        if hello is None:
+            return None
+        if not isinstance(hello, Hello):
+            raise ProtocolError(f"{type(hello).__name__} came before Hello")
+        if hello.build and hello.build != self._build:
+            self._refuse(wire, "the software or its settings changed since the worker was started")
+            return None
+        with self._lock:
+            if self._leaving.is_set() or len(self._sessions) >= MAX_CLIENTS:
+                return None
+            session = Session(wire, hello, self)
+            self._sessions.append(session)
+        welcome = Welcome(
+            release=identity.release(),
+            build=self._build,
+            pid=os.getpid(),
+            device=self._accelerator.name,
+            log=self._log_file,
+            max_jobs=MAX_JOBS,
+        )
+        try:
+            send_now(wire, welcome)
+        except OSError:
+            self.ended(session)
+            raise
+        return session
+
+    def _refuse(self, wire: Wire, sentence: str) -> None:
+        """Makes room for the worker the client needs: takes nobody new, leaves with the last client."""
+        log.info("retiring: %s", sentence)
+        self._withdraw()
+        with contextlib.suppress(OSError):
+            send_now(wire, Refused(sentence, retired=True))
+        if not self._all_sessions():
+            self.stop()
+
+    def _withdraw(self) -> None:
+        """Takes the socket away, unless it is another worker's by now."""
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    def ended(self, session: Session) -> None:
+        with self._lock:
+            if session in self._sessions:
+                self._sessions.remove(session)
+            self._last_use = time.monotonic()
+            alone = not self._sessions
+        if alone and not self._path.exists():
+            self.stop()
+
+    def _all_sessions(self) -> list[Session]:
+        with self._lock:
+            return list(self._sessions)
+
+    def _keep_house(self) -> None:
+        sessions = self._all_sessions()
+        now = time.monotonic()
+        if any(session.jobs() for session in sessions):
+            self._last_use, self._rested = now, False
+        for session in sessions:
+            session.outgoing.trim(30.0)
+        if now - self._last_use < self._idle:
+            return
+        if not sessions:
+            log.info("leaving: idle for %.0f s", self._idle)
+            self._leaving.set()
+        elif not self._rested:
+            log.info("giving memory back: idle for %.0f s", self._idle)
+            self._rested = True
+            self._accelerator.release(set())
+
+    def admit(self, request: Render, session: Session) -> Job:
+        """A job with its place in the line; `launch` sets it off."""
+        self._frames += 1
+        return Job(request, session, self._turns, self._accelerator, self._node, self._log_file)
+
+    def launch(self, job: Job) -> None:
+        self._threads.submit(job.run)
+
+    def _node(self, name: str) -> tuple[Face, Engine]:
+        face = catalogue.find(name)
+        with self._lock:
+            if face.id not in self._engines:
+                self._engines[face.id] = catalogue.create_engine(face)
+            return face, self._engines[face.id]
+
+    def status(self) -> Status:
+        """What `cleanplate worker status` shows."""
+        accelerator = self._accelerator
+        sessions = self._all_sessions()
+        return Status(
+            pid=os.getpid(),
+            release=identity.release(),
+            device=accelerator.name,
+            device_name=accelerator.description,
+            torch=str(torch.__version__),
+            threads=torch.get_num_threads(),
+            uptime=time.monotonic() - self._began,
+            frames=self._frames,
+            models=tuple(accelerator.models()),
+            kept_bytes=accelerator.kept_bytes(),
+            budget_bytes=accelerator.kept.budget,
+            resident_bytes=memory.resident(),
+            device_bytes=accelerator.device_bytes(),
+            buffer_bytes=sum(session.outgoing.bytes() for session in sessions),
+            clients=tuple(session.client_status() for session in sessions),
+            queue=tuple(job.status() for session in sessions for job in session.jobs()),
+            log=self._log_file,
+        )
