@@ -1,0 +1,38 @@
+"""Trained weights: which are published and under which terms, getting them here, and loading them safely.
+
+Importing this package, finding weights (`resolve`, `default_for`) and listing them needs no torch; loading does.
+Nothing that a weights file contains is ever run.
+
+Example:
+    >>> from models import weights
+    >>> ref = weights.resolve("rvm_mobilenetv3")
+    >>> model = weights.build(ref)
+"""
+
+from __future__ import annotations
+
+from models.weights.checkpoint import load_state_dict, open_checkpoint
+from models.weights.errors import WeightsError
+from models.weights.fit import fit
+from models.weights.identify import Guess, identify
+from models.weights.importing import Imported, import_file, save
+from models.weights.loading import build, complete, load_model_weights
+from models.weights.reference import WeightsRef, default_for, resolve
+
+__all__ = [
+    "Guess",
+    "Imported",
+    "WeightsError",
+    "WeightsRef",
+    "build",
+    "complete",
+    "default_for",
+    "fit",
+    "identify",
+    "import_file",
+    "load_model_weights",
+    "load_state_dict",
+    "open_checkpoint",
+    "resolve",
+    "save",
+]

@@ -1,0 +1,97 @@
+"""From weights that were found to tensors and networks. The only part of the package, with import, that needs torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import models
+from models.weights import registry
+from models.weights.checkpoint import Checkpoint, open_checkpoint
+from models.weights.errors import WeightsError
+from models.weights.fit import choose, plan, read
+from models.weights.hashes import digest
+from models.weights.reference import WeightsRef, describe_terms
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_MAX_OPTION = 10_000
+
+
+def complete(ref: WeightsRef) -> WeightsRef:
+    """The same weights with `network` and `options` known: a foreign file is looked into, its shapes decide.
+
+    Raises WeightsError if the file fits no network of the house.
+    """
+    if ref.network:
+        return ref
+    with open_checkpoint(ref.path) as checkpoint:
+        guess = choose(checkpoint.arrays, checkpoint.label)
+    published = {entry.licence.word for entry in registry.entries().values() if entry.network == guess.network}
+    terms = ref.terms or describe_terms("unknown")
+    if ref.licence == "unknown" and published:
+        terms += f" The published weights of this network are under {', '.join(sorted(published))}."
+    return dataclasses.replace(ref, network=guess.network, options=dict(guess.options), terms=terms)
+
+
+def load_model_weights(
+    ref: WeightsRef, network: str | None = None, options: Mapping[str, Any] | None = None
+) -> dict[str, Tensor]:
+    """The tensors of the weights under the network's own keys, on the CPU, checked, as float32 or float16.
+
+    `network` and `options` are what to fit them to; without them what the weights say they are. The bytes that are
+    loaded are those that `ref.sha256` names, or nothing is. Raises WeightsError if the file has changed since it was
+    found, does not fit, or is spoilt.
+    """
+    if network is None:
+        ref = complete(ref)
+        network, options = ref.network, ref.options
+    check_options(network, options or {}, ref.name)
+    with open_checkpoint(ref.path) as checkpoint:
+        tensors = _fitted(checkpoint, network, options or {})
+        checkpoint.file.seek(0)
+        if digest(checkpoint.file) != ref.sha256:
+            raise WeightsError(f"{ref.path} changed while it was being loaded; try again")
+    return tensors
+
+
+def build(ref: WeightsRef, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """The network of the weights, loaded, in eval mode, on the CPU, in float32.
+
+    `options` are added to those of the weights (a refinement mode, say). Raises WeightsError as `load_model_weights`.
+    """
+    ref = complete(ref)
+    tensors = load_model_weights(ref)
+    model = models.create(ref.network, **{**ref.options, **(options or {})})
+    model.load_state_dict(tensors)
+    return model
+
+
+def check_options(network: str, options: Mapping[str, Any], label: str) -> None:
+    """Options come from a file's header as well; they must be plain, small and known before anything is built.
+
+    Raises WeightsError if models.create cannot build that network.
+    """
+    values = [item for value in options.values() for item in (value if isinstance(value, (list, tuple)) else [value])]
+    plain = all(
+        (isinstance(value, str) and len(value) < 80)
+        or (isinstance(value, (int, float)) and abs(value) <= _MAX_OPTION)
+        or value is None
+        for value in values
+    )
+    if network not in models.NETWORKS:
+        raise WeightsError(
+            f"{label} is for the network '{network[:80]}', which this version of Cleanplate does not have"
+        )
+    if not plain or len(values) > 100:
+        raise WeightsError(f"{label} asks for impossible options of the network '{network}'")
+
+
+def _fitted(checkpoint: Checkpoint, network: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
+    try:
+        fitting = plan(checkpoint.arrays, network, options, checkpoint.label, loose=checkpoint.format == "TorchScript")
+    except ValueError as error:
+        raise WeightsError(f"{checkpoint.label} cannot be used: {error}") from None
+    return dict(read(fitting, checkpoint.tensor, checkpoint.label))

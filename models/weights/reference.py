@@ -1,0 +1,192 @@
+"""From what a user writes into a node's `weights` parameter to a file, its hash and its terms. Free of torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.weights import hashes, registry, store
+from models.weights.checkpoint import SUFFIXES, open_file
+from models.weights.errors import BadFile, WeightsError
+from models.weights.safetensors_file import read_metadata
+
+
+@dataclass(frozen=True)
+class WeightsRef:
+    """Weights that were found: where, which exactly, what they build, and under which terms.
+
+    `network` is empty, and `options` with it, for a foreign file that nobody has looked into yet (`loading.complete`
+    does). `state` is "bundled", "imported" or "file". `licence` is a word, `terms` a sentence, `source` says where
+    the weights come from.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+    state: str
+    network: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = "unknown"
+    terms: str = ""
+    source: str = ""
+
+    def summary(self) -> str:
+        """One line for logs and doctors: name, origin, hash, terms."""
+        return f"{self.name} ({self.state}, sha256 {self.sha256[:12]}, licence {self.licence}) from {self.path}"
+
+
+def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> WeightsRef:
+    """The weights meant by a name or a file; an empty text means `node`'s default.
+
+    A path (something with a slash, a weights suffix, or an existing file) wins over an imported name, that over a
+    bundled one. Raises WeightsError that says which command brings weights that are not here, or that the weights are
+    for another node.
+    """
+    text = os.fspath(name_or_path).strip()
+    if not text:
+        if node is None:
+            raise WeightsError("no weights are named, and no node to choose them for")
+        return default_for(node)
+    path = Path(text).expanduser()
+    if "/" in text or path.suffix.lower() in SUFFIXES or path.is_file():
+        found = _file(path)
+    elif store.place(text).is_file():
+        found = _stored(text, store.place(text), "imported")
+    elif store.bundled_place(text).is_file():
+        found = _stored(text, store.bundled_place(text), "bundled")
+    else:
+        raise WeightsError(_how_to_get(text))
+    if node is not None and found.network:
+        _check_node(found, node)
+    return found
+
+
+def default_for(node: str, options: Mapping[str, Any] | None = None) -> WeightsRef:
+    """The weights a node uses when none are named.
+
+    The node's preferred weights if they are here (imported before bundled), else any that came bundled for it. With
+    `options`, such as {"backbone": "resnet50"}, only weights of networks with these options count. Raises WeightsError
+    that says what to run if there are none.
+    """
+    wanted = registry.node(node)
+    names = [
+        *wanted.defaults,
+        *(entry.id for entry in registry.entries().values() if options and _serves(entry, wanted)),
+    ]
+    for name in dict.fromkeys(names):
+        for state, place in (("imported", store.place(name)), ("bundled", store.bundled_place(name))):
+            if place.is_file():
+                found = _stored(name, place, state)
+                if found.network in wanted.networks and _has(found.options, options):
+                    return found
+    for name in store.bundled():
+        found = _stored(name, store.bundled_place(name), "bundled")
+        if found.network in wanted.networks and _has(found.options, options):
+            return found
+    raise WeightsError(_nothing_for(wanted, options))
+
+
+def describe_terms(licence: str) -> str:
+    """The terms of a licence in a sentence."""
+    return registry.licence(licence).terms
+
+
+def _file(path: Path) -> WeightsRef:
+    with open_file(path) as file:
+        start = file.read(9)
+    if not start:
+        raise WeightsError(f"{path.name} is empty")
+    path = path.absolute()
+    digest = hashes.sha256(path)
+    if start[8:9] == b"{":
+        return _described(WeightsRef(path, path.stem, digest, "file", source=str(path)), _metadata(path))
+    for name in store.imported():
+        if store.record(name).get("source_sha256") == digest:
+            known = _stored(name, store.place(name), "imported")
+            return dataclasses.replace(known, path=path, name=path.stem, sha256=digest, state="file", source=str(path))
+    return WeightsRef(path, path.stem, digest, "file", terms=describe_terms("unknown"), source=str(path))
+
+
+def _stored(name: str, path: Path, state: str) -> WeightsRef:
+    found = WeightsRef(path, name, hashes.sha256(path), state)
+    return _described(found, _metadata(path))
+
+
+def _described(found: WeightsRef, metadata: Mapping[str, str]) -> WeightsRef:
+    """Fills in what the file's own header says, then what the registry says about its name."""
+    entry = registry.entries().get(found.name) if found.state != "file" else None
+    try:
+        options = json.loads(metadata.get("options", "null"))
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        options = dict(entry.options) if entry else {}
+    licence = metadata.get("licence") or (entry.licence.id if entry else "unknown")
+    return dataclasses.replace(
+        found,
+        network=metadata.get("network") or (entry.network if entry else ""),
+        options=options,
+        licence=registry.licence(licence).word,
+        terms=metadata.get("terms") or describe_terms(licence),
+        source=metadata.get("source") or (entry.source if entry else found.source),
+    )
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        return read_metadata(path)
+    except BadFile as error:
+        raise WeightsError(f"{path} {error}") from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _check_node(found: WeightsRef, node: str) -> None:
+    wanted = registry.node(node)
+    if found.network not in wanted.networks:
+        other = registry.node_of(found.network)
+        use = f"they are for {other}" if other else f"they are for the network '{found.network}'"
+        raise WeightsError(f"the weights '{found.name}' do not fit {wanted.id}: {use}")
+
+
+def _serves(entry: registry.Entry, node: registry.NodeWeights) -> bool:
+    return entry.network in node.networks
+
+
+def _has(options: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
+    return all(options.get(key) == value for key, value in (wanted or {}).items())
+
+
+def _how_to_get(name: str) -> str:
+    entry = registry.entries().get(name)
+    if entry is None:
+        known = [*registry.entries(), *store.imported(), *store.bundled()]
+        return f"there are no weights called '{name}' and no such file; {registry.nearest(name, known)}"
+    if entry.bundled:
+        return f"the weights '{name}' belong to this software but are missing from this installation; install it again"
+    return f"the weights '{name}' are not on this machine; {how_to_fetch(entry)}"
+
+
+def how_to_fetch(entry: registry.Entry) -> str:
+    """Which command brings published weights, as the second half of a sentence."""
+    by_hand = f"cleanplate weights import FILE --as {entry.id}"
+    if entry.url:
+        return f"run: cleanplate weights fetch {entry.id}, or with the file at hand: {by_hand}"
+    return f"fetch {entry.file.rpartition('/')[2]} by hand from {entry.page}, then run: {by_hand}"
+
+
+def _nothing_for(node: registry.NodeWeights, options: Mapping[str, Any] | None) -> str:
+    fitting = [
+        e for e in registry.entries().values() if _serves(e, node) and not e.bundled and _has(e.options, options)
+    ]
+    which = " ".join(f"{key} {value}" for key, value in (options or {}).items())
+    first = f"{node.id} has no weights{' for ' + which if which else ''} on this machine"
+    if not fitting:
+        return f"{first}; import some with: cleanplate weights import FILE"
+    preferred = [entry for entry in fitting if entry.id in node.defaults]
+    return f"{first}; {how_to_fetch((preferred or fitting)[0])}"

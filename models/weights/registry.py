@@ -1,0 +1,181 @@
+"""What `registry.yaml` knows: published and bundled weights, their terms, and which node uses which network."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.weights.errors import WeightsError
+
+FILE = Path(__file__).with_name("registry.yaml")
+BUNDLED = Path(__file__).with_name("bundled")
+
+
+@dataclass(frozen=True)
+class Licence:
+    """`word` names it, `use` is its consequence in a few words, `terms` in a sentence; `ask`: needs an explicit yes."""
+
+    id: str
+    word: str
+    use: str
+    terms: str
+    ask: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of weights. `url` is empty where a person has to fetch the file; `page` then says from where."""
+
+    id: str
+    node: str
+    what: str
+    network: str
+    licence: Licence
+    options: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+    url: str = ""
+    page: str = ""
+    format: str = "safetensors"
+    layout: str = ""
+    member: str = ""
+    goes_with: str = ""
+    about_mb: float | None = None
+    bytes: int | None = None
+    sha256: str = ""
+    bundled: bool = False
+
+    @property
+    def source(self) -> str:
+        """Where the weights come from, for people."""
+        return "bundled with Cleanplate" if self.bundled else self.url or self.page
+
+    def matches_file(self, name: str) -> bool:
+        """Whether a file of this name may be the published one (or one of its variants)."""
+        patterns = [self.file, *(variant["file"] for variant in _document()["variants"] if variant["of"] == self.id)]
+        return any(fnmatch.fnmatchcase(name, pattern.rpartition("/")[2]) for pattern in patterns if pattern)
+
+
+@dataclass(frozen=True)
+class Network:
+    """How files of a network look. `options` are the values to try, `from_shape` options read off a key's first axis,
+    `extras` starts of keys that may be there and are not used, `rename` old key starts and what they are now."""
+
+    name: str
+    title: str
+    options: Mapping[str, list[Any]] = field(default_factory=dict)
+    from_shape: Mapping[str, str] = field(default_factory=dict)
+    extras: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeWeights:
+    """`networks` a node can use, and the weights it looks for first when none are named."""
+
+    id: str
+    command: str
+    networks: tuple[str, ...]
+    defaults: tuple[str, ...]
+
+
+@functools.cache
+def entries() -> dict[str, Entry]:
+    """All published and bundled weights by id."""
+    document = _document()
+    made = [_entry(raw, bundled=True) for raw in document["bundled"]] + [_entry(raw) for raw in document["entries"]]
+    return {entry.id: entry for entry in made}
+
+
+@functools.cache
+def licences() -> dict[str, Licence]:
+    return {key: Licence(key, **raw) for key, raw in _document()["licences"].items()}
+
+
+@functools.cache
+def networks() -> dict[str, Network]:
+    """All networks whose files the house recognises."""
+    return {name: Network(name, **_tuples(raw, "extras")) for name, raw in _document()["networks"].items()}
+
+
+@functools.cache
+def nodes() -> dict[str, NodeWeights]:
+    return {
+        name: NodeWeights(name, **_tuples(raw, "networks", "defaults")) for name, raw in _document()["nodes"].items()
+    }
+
+
+def entry(name: str) -> Entry:
+    """The entry of this id. Raises WeightsError, with the nearest ids, if there is none."""
+    found = entries().get(name)
+    if found is None:
+        raise WeightsError(f"no published weights are called '{name}'; {nearest(name, entries())}")
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a mistyped name: the nearest known ones, or where to look."""
+    close = difflib.get_close_matches(name, list(known), 2)
+    return f"did you mean {' or '.join(close)}?" if close else "'cleanplate weights list' shows what there is"
+
+
+def node(name: str) -> NodeWeights:
+    """A node by id ("VideoMatte"), OpenFX id or command ("video-matte"). Raises WeightsError for an unknown one."""
+    wanted = name.rpartition(".")[2]
+    for candidate in nodes().values():
+        if wanted in (candidate.id, candidate.command):
+            return candidate
+    raise WeightsError(f"the weights registry knows no node '{name}'; it knows {', '.join(nodes())}")
+
+
+def node_of(network: str) -> str:
+    """The id of the node that uses a network, or an empty string."""
+    return next((candidate.id for candidate in nodes().values() if network in candidate.networks), "")
+
+
+def licence(name: str) -> Licence:
+    """A licence by id; any other text is taken as the word for a licence the registry does not know."""
+    known = licences().get(name)
+    return known or Licence(
+        name, name, "see its text", "The registry does not know this licence; read its text.", False
+    )
+
+
+def by_file(name: str) -> list[Entry]:
+    """Published entries whose file may have this name; several where publishers reuse names."""
+    return [candidate for candidate in entries().values() if not candidate.bundled and candidate.matches_file(name)]
+
+
+def elsewhere(name: str) -> str:
+    """What to do about a published file that does not import, or an empty string."""
+    for other in _document()["elsewhere"]:
+        if fnmatch.fnmatchcase(name, other["file"]):
+            return f"{name} is {other['what']}; bring {entry(other['instead']).file} instead"
+    return ""
+
+
+def strangers() -> list[tuple[str, str]]:
+    """(part of a key, what a file with such a key seems to be)."""
+    return [(raw["part"], raw["what"]) for raw in _document()["strangers"]]
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    with FILE.open(encoding="utf-8") as file:
+        document = yaml.safe_load(file)
+    assert isinstance(document, dict)
+    return document
+
+
+def _entry(raw: Mapping[str, Any], bundled: bool = False) -> Entry:
+    return Entry(**{**raw, "licence": licence(raw["licence"])}, bundled=bundled)
+
+
+def _tuples(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: tuple(value) if key in names else value for key, value in raw.items()}
