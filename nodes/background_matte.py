@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -71,7 +72,7 @@ class BackgroundMatte:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
         info: dict[str, str | int | float] = {"resolution": round(quality.scale, 4)}
         if registration is not None:
-            info["plateShift"] = round(registration.shift, 3)
+            info["plateShift"] = round(plate_shift(registration), 3)
             if not registration.reliable:
                 notes.append(f"the plate was left where it is: {registration.reason}")
         return Passes(
@@ -105,7 +106,7 @@ class BackgroundMatte:
         if inputs.connected("InM"):
             core = mask_pixels(inputs.frame("InM", frame), source.data_window)[..., 0]
         registration = estimate_registration(to_pixels(proxy.shown), to_pixels(laid.shown), exclude=core)
-        if registration.unchanged:
+        if registration.is_identity:
             return laid, registration
         light, _ = warp_plate(to_pixels(laid.light), registration, source.pixels.shape[:2])
         registered = Frame(light, ("R", "G", "B"), source.data_window, source.display_window)
@@ -148,6 +149,14 @@ class BackgroundMatte:
 
         (answer, guard_notes), ladder_notes = descend(steps, recorded, device)
         return answer, used[-1], [*ladder_notes, *guard_notes]
+
+
+def plate_shift(registration: Registration) -> float:
+    """How far the plate's corners were moved at most, in pixels."""
+    height, width = registration.source_size
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]], np.float64).T
+    moved = registration.homography @ corners
+    return float(np.abs(moved[:2] / moved[2] - corners[:2]).max())
 
 
 def _padded(image: Tensor, scale: float) -> Tensor:

@@ -95,13 +95,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Pass:
-    """A result: `layer` and `channels` are its EXR layer, for instance `matte` and `("A",)`; `""` is the main layer."""
+    """A result: `layer` and `channels` are its EXR layer, for instance `matte` and `("A",)`; `""` is the main layer.
+
+    An `exact` pass is always written as 32-bit float.
+    """
 
     name: str
     layer: str
     channels: tuple[str, ...]
     hint: str
-    lossless: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class _Chain:
         )
 
     def _keep(self, frame: int, state: State) -> None:
-        self.checkpoints.put(frame, self._digest(frame), tuple(x.clone() for x in state))  # type: ignore[arg-type]
+        self.checkpoints.put(frame, self._digest(frame), state)
 
     def _digest(self, until: int) -> bytes:
         return self.inputs.identity("Source", self.start, until)
@@ -178,6 +178,7 @@ class _Chain:
             self.ratio,
             self.params["exposure"],
             self.start,
+            (self.size.width, self.size.height),
             str(self.device.dtype),
             self.inputs.identity("Source", self.start, self.start),
         )
