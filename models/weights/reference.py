@@ -74,10 +74,9 @@ def default_for(node: str, options: Mapping[str, Any] | None = None) -> WeightsR
     that says what to run if there are none.
     """
     wanted = registry.node(node)
-    names = [
-        *wanted.defaults,
-        *(entry.id for entry in registry.entries().values() if options and _serves(entry, wanted)),
-    ]
+    names = list(wanted.defaults)
+    if options:
+        names += [entry.id for entry in registry.entries().values() if entry.network in wanted.networks]
     for name in dict.fromkeys(names):
         for state, place in (("imported", store.place(name)), ("bundled", store.bundled_place(name))):
             if place.is_file():
@@ -154,10 +153,6 @@ def _check_node(found: WeightsRef, node: str) -> None:
         raise WeightsError(f"the weights '{found.name}' do not fit {wanted.id}: {use}")
 
 
-def _serves(entry: registry.Entry, node: registry.NodeWeights) -> bool:
-    return entry.network in node.networks
-
-
 def _has(options: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
     return all(options.get(key) == value for key, value in (wanted or {}).items())
 
@@ -181,9 +176,8 @@ def how_to_fetch(entry: registry.Entry) -> str:
 
 
 def _nothing_for(node: registry.NodeWeights, options: Mapping[str, Any] | None) -> str:
-    fitting = [
-        e for e in registry.entries().values() if _serves(e, node) and not e.bundled and _has(e.options, options)
-    ]
+    published = [entry for entry in registry.entries().values() if entry.network in node.networks]
+    fitting = [entry for entry in published if not entry.bundled and _has(entry.options, options)]
     which = " ".join(f"{key} {value}" for key, value in (options or {}).items())
     first = f"{node.id} has no weights{' for ' + which if which else ''} on this machine"
     if not fitting:

@@ -78,9 +78,9 @@ def _tensor(where: Any, offset: Any, shape: Any, stride: Any, dtype: str | None 
 
 
 def _tensor_v3(args: tuple[Any, ...]) -> Any:
-    dtype = args[6]
+    where, offset, shape, stride, _, _, dtype = args[:7]
     known = isinstance(dtype, Named) and dtype.module == "torch" and dtype.name in ITEM_SIZE
-    return _tensor(*args[:4], dtype=dtype.name) if known else Record("an unknown kind of tensor", None)
+    return _tensor(where, offset, shape, stride, dtype.name) if known else Record("an unknown kind of tensor", None)
 
 
 def _tensor_subclass(args: tuple[Any, ...]) -> Any:

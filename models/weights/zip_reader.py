@@ -1,4 +1,4 @@
-"""Zip archives from strangers: entries are listed and read within bounds that the archive cannot talk its way out of."""
+"""Zip archives from strangers: entries are listed and read within bounds that it cannot talk its way out of."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Archive:
 
     def __init__(self, file: IO[bytes], size: int) -> None:
         try:
-            self._zip = zipfile.ZipFile(_Bounded(file))  # type: ignore[arg-type]
+            self._zip = zipfile.ZipFile(_Bounded(file))
         except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError, UnicodeDecodeError):
             raise BadFile("is cut short or damaged: its index cannot be read; download or copy it again") from None
         entries = self._zip.infolist()
