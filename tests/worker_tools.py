@@ -64,8 +64,8 @@ def own_runtime(**settings: str) -> Iterator[Path]:
         CLEANPLATE_RUNTIME=str(folder / "run"),
         XDG_STATE_HOME=str(folder / "state"),
         CLEANPLATE_NODE_PATH=str(NODES),
-        CLEANPLATE_IDLE_SECONDS="60",
-        **settings,
+        CLEANPLATE_BUILD="tests",
+        **{"CLEANPLATE_IDLE_SECONDS": "60", **settings},
     )
     try:
         yield folder

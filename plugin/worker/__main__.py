@@ -22,7 +22,7 @@ from typing import Any
 
 from nodes.errors import CleanplateError, WorkerError
 from plugin.worker import identity, paths
-from plugin.worker.lifecycle import Unusable
+from plugin.worker.failures import Unusable
 
 IDLE_SECONDS = 300.0
 LOG_BYTES, LOG_FILES = 1_000_000, 3

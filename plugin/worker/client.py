@@ -25,6 +25,7 @@ from nodes.errors import Cancelled, WorkerError
 from plugin.worker import lifecycle, paths
 from plugin.worker.client_job import Job, Sources, fetch
 from plugin.worker.connection import Connection, receive_now, send_now
+from plugin.worker.failures import Unusable
 from plugin.worker.messages import (
     AskStatus,
     Cancel,
@@ -158,7 +159,7 @@ class Worker:
     def _reach(self) -> tuple[Wire, Welcome]:
         try:
             return lifecycle.connect_or_start(self.device, self._name, self._note)
-        except lifecycle.Unusable as error:
+        except Unusable as error:
             if not self._automatic or self.device == "cpu":
                 raise
             self._note(f"{error}; computing on the processor instead")

@@ -60,8 +60,9 @@ class Job:
     def result(self, timeout: float | None = None) -> Passes:
         """Waits for the passes: views of shared memory, which may be written to and are freed when let go.
 
-        `info` says besides what the engine put there `milliseconds`, the time to compute. Raises what went wrong:
-        FootageError, ParameterError, WorkerError, Cancelled, or TimeoutError after `timeout` seconds.
+        `info` says besides what the engine put there `device`, `precision` and the `milliseconds` it took. Raises
+        what went wrong: FootageError, ParameterError, WorkerError, another CleanplateError, Cancelled, or
+        TimeoutError after `timeout` seconds.
         """
         if not self._done.wait(timeout):
             raise TimeoutError(f"{self.request.node} frame {self.request.frame} is not rendered yet")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import threading
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
-import models
+from models import weights as registry
+from models.weights import WeightsRef
 from nodes.engine import Params, WeightsInfo
 from nodes.errors import ParameterError
 from nodes.face import Face
@@ -39,21 +41,31 @@ class Accelerator:
         self.description = torch.cuda.get_device_name(device) if device.type == "cuda" else memory.processor()
         self.kept = Kept(budget)
         self.compute = Threads("compute")
+        self._looked_into: dict[str, WeightsRef] = {}
 
     def for_job(self, face: Face, params: Params, inputs: JobInputs, note: Callable[[str], None]) -> JobDevice:
         return JobDevice(self, face, params, inputs, note)
+
+    def find_weights(self, weights: str, node: str) -> WeightsRef:
+        """What a name, a file or nothing stands for, with its network known. Raises WeightsError."""
+        ref = registry.resolve(weights, node)
+        if ref.network:
+            return ref
+        known = self._looked_into.get(ref.sha256) or registry.complete(ref)
+        self._looked_into[ref.sha256] = known
+        return dataclasses.replace(known, path=ref.path, name=ref.name)
 
     def models(self) -> list[ModelStatus]:
         """The networks that are loaded, least recently used first."""
         return [
             ModelStatus(key.name, key.network, str(key.dtype).removeprefix("torch."), size)
             for key, _, size in self.kept.entries()
-            if isinstance(key, _ModelKey)
+            if isinstance(key, ModelKey)
         ]
 
     def kept_bytes(self) -> int:
         """Memory of what engines keep between frames, networks not counted, in bytes."""
-        return sum(size for key, _, size in self.kept.entries() if not isinstance(key, _ModelKey))
+        return sum(size for key, _, size in self.kept.entries() if not isinstance(key, ModelKey))
 
     def device_bytes(self) -> int:
         """Memory in use on a GPU, in bytes; 0 on the processor."""
@@ -69,12 +81,14 @@ class Accelerator:
         return dropped
 
 
-class _ModelKey(tuple[Any, ...]):
-    """sha256, name, network, options and precision of a loaded network."""
+class ModelKey(NamedTuple):
+    """What makes two loaded networks the same."""
 
-    name = property(lambda self: self[1])
-    network = property(lambda self: self[2])
-    dtype = property(lambda self: self[4])
+    sha256: str
+    name: str
+    network: str
+    options: str
+    dtype: torch.dtype
 
 
 class JobDevice:
@@ -93,6 +107,7 @@ class JobDevice:
         self._inputs = inputs
         self._note = note
         self._used: set[Hashable] = set()
+        self._weights: dict[str, WeightsRef] = {}
         on_gpu = accelerator.torch_device.type == "cuda"
         half = on_gpu and params.get("precision", "auto") in ("auto", "half")
         self._dtype = torch.float16 if half else torch.float32
@@ -100,6 +115,11 @@ class JobDevice:
     @property
     def torch_device(self) -> torch.device:
         return self._accelerator.torch_device
+
+    @property
+    def precision(self) -> str:
+        """`full` or `half`."""
+        return "half" if self._dtype == torch.float16 else "full"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -122,14 +142,14 @@ class JobDevice:
     def model(
         self, weights: str, network: str, options: Mapping[str, Any], dtype: torch.dtype | None = None
     ) -> nn.Module:
-        ref = self._resolve(weights, network)
+        ref = self._found(weights, network)
         dtype = dtype or self._dtype
-        key = _ModelKey((ref.sha256, ref.name, network, repr(sorted(options.items())), dtype))
+        key = ModelKey(ref.sha256, ref.name, network, repr(sorted(options.items())), dtype)
         self._used.add(key)
-        return self._accelerator.kept.get(key, lambda: self._load(ref, network, options, dtype))
+        return self._accelerator.kept.get(key, lambda: self._load(ref, options, dtype))
 
     def weights_of(self, weights: str, network: str) -> WeightsInfo:
-        ref = self._resolve(weights, network)
+        ref = self._found(weights, network)
         return WeightsInfo(ref.name, ref.sha256, ref.network, dict(ref.options))
 
     def release_memory(self) -> bool:
@@ -139,25 +159,26 @@ class JobDevice:
         self._used.add(key)
         return self._accelerator.kept.get(key, build)
 
-    def _resolve(self, weights: str, network: str) -> Any:
-        from models import weights as registry
+    def _found(self, weights: str, network: str) -> WeightsRef:
+        """What a name or file means now; asked once per job, so that a file that changes never mixes in a frame.
 
-        ref = registry.resolve(weights, node=self._face.id)
-        if ref.network != network:
-            raise ParameterError(
-                f"the weights '{ref.name}' are of the network {ref.network}, {self._face.label} wants {network} here"
-            )
-        return ref
+        The name that `weights_of` gave for a file means that file.
+        """
+        if weights not in self._weights:
+            ref = self._accelerator.find_weights(weights, self._face.id)
+            if ref.network != network:
+                raise ParameterError(
+                    f"the weights '{ref.name}' are of the network {ref.network}, {self._face.label} wants {network}"
+                )
+            self._weights[weights] = ref
+            self._weights.setdefault(ref.name, ref)
+        return self._weights[weights]
 
-    def _load(self, ref: Any, network: str, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
-        from models import weights as registry
-
+    def _load(self, ref: WeightsRef, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
         self._note(f"loading the weights {ref.name}")
         # Outside inference mode, so that the parameters stay ordinary tensors.
         with torch.inference_mode(False):
-            net = models.create(network, **options)
-            net.load_state_dict(registry.load_model_weights(ref))
-            net.requires_grad_(False).eval()
+            net = registry.build(ref, options).requires_grad_(False).eval()
             net.to(self.torch_device, dtype).to(memory_format=torch.channels_last)
         for module in net.modules():
             if next(module.children(), None) is None:

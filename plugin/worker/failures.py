@@ -7,6 +7,12 @@ import logging
 from nodes.errors import Cancelled, CleanplateError, FootageError, ParameterError, WorkerError
 
 log = logging.getLogger(__name__)
+
+
+class Unusable(WorkerError):
+    """The device cannot be used on this machine."""
+
+
 _CLASSES: dict[str, type[Exception]] = {
     "footage": FootageError,
     "parameter": ParameterError,

@@ -24,8 +24,11 @@ def release() -> str:
 def build() -> str:
     """A digest of this installation's code and of the CLEANPLATE_ settings: equal digests, equal pixels.
 
-    Reads no file, only names, sizes and times, so that it costs a client a few milliseconds.
+    Reads no file, only names, sizes and times, so that it costs a client a few milliseconds. `CLEANPLATE_BUILD`, if
+    set, is taken instead, for whoever edits the code while workers run.
     """
+    if os.environ.get("CLEANPLATE_BUILD"):
+        return os.environ["CLEANPLATE_BUILD"][:32]
     digest = hashlib.sha256()
     for name in sorted(os.environ):
         if name.startswith("CLEANPLATE_") and name not in _OWN_AFFAIR:

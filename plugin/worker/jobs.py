@@ -105,6 +105,8 @@ class Job:
         began = time.perf_counter()
         passes = device.compute(lambda: engine.render(request.frame, params, self.inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)
+        passes.info.setdefault("device", self._accelerator.name)
+        passes.info.setdefault("precision", device.precision)
         self._place.leave()
         self._state = "sending"
         self.inputs.check_cancelled()

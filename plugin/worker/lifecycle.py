@@ -16,6 +16,7 @@ from pathlib import Path
 from nodes.errors import WorkerError
 from plugin.worker import identity, paths
 from plugin.worker.connection import receive_now, send_now
+from plugin.worker.failures import Unusable
 from plugin.worker.messages import VERSION, Hello, Refused, Welcome
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import OtherVersion, Wire
@@ -28,10 +29,6 @@ _SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONSTARTUP", "L
 
 class Absent(Exception):
     """Nobody answers at the socket."""
-
-
-class Unusable(WorkerError):
-    """The device cannot be used on this machine."""
 
 
 class Retired(Exception):

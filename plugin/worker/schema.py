@@ -168,9 +168,9 @@ _known: dict[type, dict[str, Check]] = {}
 def _checks(kind: type) -> dict[str, Check]:
     """The check of each field: the one in its `Annotated` type, or that of the dataclass it is."""
     if kind not in _known:
-        hints: dict[str, Any] = typing.get_type_hints(kind, include_extras=True)
-        _known[kind] = {
-            entry.name: record(hint) if dataclasses.is_dataclass(hint := hints[entry.name]) else hint.__metadata__[0]
-            for entry in dataclasses.fields(kind)  # type: ignore[arg-type]
-        }
+        checks: dict[str, Check] = {}
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+            if typing.get_origin(hint) is not typing.ClassVar:
+                checks[name] = hint.__metadata__[0] if hasattr(hint, "__metadata__") else record(hint)
+        _known[kind] = checks
     return _known[kind]

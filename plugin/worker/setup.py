@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from plugin.worker import memory
-from plugin.worker.lifecycle import Unusable
+from plugin.worker.failures import Unusable
 
 if TYPE_CHECKING:
     from plugin.worker.device import Accelerator
