@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from torch import Tensor, nn
 
 BUNDLED = Path(__file__).parent / "data" / "reference"
 FULL = Path(os.environ.get("CLEANPLATE_SHARED", Path(__file__).parents[2] / "shared")) / "reference"
-Rules = list[tuple[str, float, "float | list[float]"]]
+torch.set_num_threads(1)  # as the stored numbers were computed; for pictures this small it is also the fastest
+Rules = Sequence[tuple[str, float, float | list[float]]]
 
 
 def hash_u(name: str, count: int) -> np.ndarray:
@@ -58,7 +60,7 @@ def _value(key: str, shape: tuple[int, ...], gain: float) -> np.ndarray:
     raise ValueError(f"The fill has no rule for {key!r}.")
 
 
-def fill(module: nn.Module, gain: float = 1.0, rules: Rules = ()) -> nn.Module:  # type: ignore[assignment]
+def fill(module: nn.Module, gain: float = 1.0, rules: Rules = ()) -> nn.Module:
     """Fill every parameter and buffer of the state dict from its name alone (README of the collection, section 1)."""
     state: dict[str, Tensor] = {}
     own = module.state_dict()
@@ -91,7 +93,7 @@ def fill_checksum(module: nn.Module) -> tuple[int, float, int]:
 
 
 class Case:
-    """One stored case: `meta`, arrays by name, and pictures (uint8 codes) as float 0..1."""
+    """One stored case: `meta`, arrays by name as tensors, and pictures (uint8 codes) as float 0..1."""
 
     def __init__(self, path: Path) -> None:
         with np.load(path) as archive:
@@ -100,6 +102,9 @@ class Case:
 
     def __getitem__(self, name: str) -> Tensor:
         return torch.from_numpy(self.arrays[name])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.arrays
 
     def image(self, name: str) -> Tensor:
         return self[name].float() / 255
@@ -117,7 +122,7 @@ class Case:
 
 
 def cases(pattern: str) -> list[Any]:
-    """Test parameters, one per case whose name matches: the bundled ones, then the full collection or why it is left out."""
+    """Test parameters, one per case that matches: the bundled ones, then the full collection or why it is left out."""
     found = [pytest.param(path, id=path.stem) for path in sorted(BUNDLED.glob(f"{pattern}.npz"))]
     if FULL.is_dir():
         more = sorted((FULL / "goldens").glob(f"{pattern}.npz"))
@@ -127,9 +132,27 @@ def cases(pattern: str) -> list[Any]:
 
 
 def key_list(name: str) -> list[tuple[str, tuple[int, ...], str]]:
-    """(key, shape, dtype) of a published state dict, in its order."""
-    lists = json.loads(gzip.decompress((BUNDLED / "keys.json.gz").read_bytes()))
-    return [(key, tuple(shape), dtype) for key, shape, dtype in lists[name]]
+    """(key, shape, dtype) of a published state dict, in its order, from one of the files keys_*.json.gz."""
+    for path in sorted(BUNDLED.glob("keys_*.json.gz")):
+        lists = json.loads(gzip.decompress(path.read_bytes()))
+        if name in lists:
+            return [(key, tuple(shape), dtype) for key, shape, dtype in lists[name]]
+    raise KeyError(f"No key list {name} in {BUNDLED}.")
+
+
+def assert_close(case: Case, results: dict[str, Tensor], prefix: str = "out_", least: float = 1e-6) -> None:
+    """Compare with the stored arrays `prefix + name` at 10 x the float32 error of the official code, `least` at least;
+    what the official code computes exactly must be equal.  Names without a stored array are passed over."""
+    compared = 0
+    for name, result in results.items():
+        if prefix + name not in case:
+            continue
+        error = case.meta["diff"][name]["max_abs_f32_minus_f64"]
+        tolerance = max(10 * error, least) if error else 0
+        difference = (result - case[prefix + name]).abs().max().item()
+        assert difference <= tolerance, f"{prefix}{name} is off by {difference:.2g}, allowed {tolerance:.2g}"
+        compared += 1
+    assert compared, f"The case has no arrays {prefix}*"
 
 
 def keys_of(module: nn.Module) -> list[tuple[str, tuple[int, ...], str]]:
