@@ -116,12 +116,12 @@ class BackgroundMatte:
         self, proxy: Proxy, plate: Proxy, params: Params, device: Device
     ) -> tuple[RefineOutput, Quality, list[str]]:
         height, width = proxy.shown.shape[-2:]
-        weights = choose_weights(params, device, "bgmv2", "backbone")
+        asked, weights = choose_weights(params, device, "bgmv2", "backbone")
         scale = params["resolution"] or min(0.5, AUTOMATIC_SIDE / max(height, width))
 
         def attempt(quality: Quality) -> tuple[RefineOutput, list[str]]:
             def run(dtype: torch.dtype) -> RefineOutput:
-                model = cast(MattingRefine, device.model(weights.name, "bgmv2", weights.options, dtype))
+                model = cast(MattingRefine, device.model(asked, "bgmv2", weights.options, dtype))
                 model.backbone_scale = quality.scale
                 model.refine_mode = REFINE_MODES[params["refineMode"]]
                 model.refine_sample_pixels = round(params["refineAmount"] / 100 * height * width)

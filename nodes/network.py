@@ -14,8 +14,8 @@ from nodes.errors import ParameterError
 T = TypeVar("T")
 
 
-def choose_weights(params: Params, device: Device, network: str, size_parameter: str) -> WeightsInfo:
-    """The weights that the parameters ask for.
+def choose_weights(params: Params, device: Device, network: str, size_parameter: str) -> tuple[str, WeightsInfo]:
+    """The weights that the parameters ask for: what to call them at the device, and what they are.
 
     `size_parameter` names the parameter that chooses among the network's published sizes, such as `backbone`; its
     value is an option of the network. Raises ParameterError if the weights are of another size.
@@ -28,7 +28,7 @@ def choose_weights(params: Params, device: Device, network: str, size_parameter:
             f"'{size_parameter}' is {size}, but the weights '{weights.name}' were trained for "
             f"{weights.options.get(size_parameter)}: set '{size_parameter}' to auto or choose other weights"
         )
-    return weights
+    return name, weights
 
 
 def run_guarded(

@@ -49,9 +49,9 @@ class VideoMatte:
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         source = inputs.frame("Source", frame)
         proxy = make_proxy(source, params["exposure"], device.torch_device)
-        weights = choose_weights(params, device, "rvm", "variant")
+        asked, weights = choose_weights(params, device, "rvm", "variant")
         options = {**weights.options, "refiner": params["refiner"].replace(" ", "_")}
-        weights = WeightsInfo(weights.name, weights.sha256, weights.network, options)
+        weights = WeightsInfo(asked, weights.sha256, weights.network, options)
         height, width = proxy.shown.shape[-2:]
         ratio = params["downsampleRatio"] or min(AUTOMATIC_SIDE / max(height, width), 1.0)
 

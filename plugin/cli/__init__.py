@@ -1,2 +1,5 @@
-def main() -> int:
-    raise SystemExit("not built yet")
+"""The command line. Each command is a module with `add_parser` and `run`; errors are one sentence on stderr."""
+
+from plugin.cli.main import main
+
+__all__ = ["main"]

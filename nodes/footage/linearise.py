@@ -1,0 +1,27 @@
+"""Pictures that are encoded for a display become scene-linear footage."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from nodes.footage.colour import to_linear_rec709
+from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.frame import Frame
+from nodes.footage.metadata import SourceMetadata
+
+
+def linearised(frame: Frame) -> Frame:
+    """A PNG, JPEG, TIFF or DPX in scene-linear Rec.709, as everything in an EXR file is expected to be.
+
+    EXR footage is returned as it is, whatever its space: passes come out in the space the footage came in.
+    """
+    metadata = frame.metadata
+    if not isinstance(metadata, SourceMetadata) or metadata.file_format == "openexr":
+        return frame
+    if frame.colour == LINEAR_REC709 or len(frame.channels) < 3:
+        return frame
+    pixels = np.array(frame.pixels, np.float32)
+    pixels[..., :3] = to_linear_rec709(pixels[..., :3], frame.colour)
+    return dataclasses.replace(frame, pixels=pixels, colour=LINEAR_REC709)

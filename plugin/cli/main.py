@@ -1,0 +1,58 @@
+"""`cleanplate COMMAND ...`: finds the command, runs it, turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from models.weights.errors import WeightsError
+from nodes.errors import Cancelled, CleanplateError
+
+# Command -> module, in the order of the help. Modules are imported when their command is asked for.
+COMMANDS = {
+    "render": ("plugin.cli.render", "render the passes of a shot"),
+    "nodes": ("plugin.cli.nodes", "list the nodes and their parameters"),
+    "weights": ("plugin.cli.weights", "list, import, fetch and check trained weights"),
+    "worker": ("plugin.cli.worker", "show or stop the worker process"),
+    "doctor": ("plugin.cli.doctor", "examine this machine and say what is missing"),
+    "demo": ("plugin.cli.demo", "make the demo shot and render it"),
+    "train": ("plugin.cli.train", "train a network"),
+}
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns 0 on success, 1 with a sentence on stderr, 2 on wrong usage, 130 after Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(arguments[0] if arguments else "")
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (CleanplateError, WeightsError) as error:
+        print(f"cleanplate: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, Cancelled):
+        print("cleanplate: stopped; finished frames are kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cleanplate", description="Neural matting and clean-up nodes, from the shell.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"cleanplate {version('cleanplate')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, (module, summary) in COMMANDS.items():
+        if command == name:
+            importlib.import_module(module).add_parser(commands)
+        else:
+            commands.add_parser(name, help=summary)
+    return parser

@@ -1,0 +1,45 @@
+"""`cleanplate worker status|stop`: the process that computes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from plugin.worker.client import status_of_running, stop_running
+
+GIB = 2**30
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("worker", help="show or stop the worker process")
+    parser.add_argument("action", choices=("status", "stop"))
+    parser.add_argument("--device", default="auto", help="which worker: auto, cpu or cuda:N")
+    parser.add_argument("--json", action="store_true", help="print machine-readable JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.action == "stop":
+        pid = stop_running(options.device)
+        print(f"stopped the worker, process {pid}" if pid else "no worker is running")
+        return 0
+    status = status_of_running(options.device)
+    if options.json:
+        print(json.dumps(status, default=str))
+    else:
+        print(text(status) if status else "no worker is running; the first render starts one")
+    return 0
+
+
+def text(status: dict[str, Any]) -> str:
+    """The status as lines for a terminal."""
+    return "\n".join(f"{name:<16}{_shown(name, value)}" for name, value in status.items())
+
+
+def _shown(name: str, value: Any) -> str:
+    if name.endswith(("bytes", "rss", "budget", "memory")) and isinstance(value, int):
+        return f"{value / GIB:.2f} GiB"
+    if isinstance(value, list | tuple):
+        return "; ".join(", ".join(f"{k} {v}" for k, v in entry.items()) for entry in value) if value else "none"
+    return str(value)

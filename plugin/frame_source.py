@@ -1,0 +1,102 @@
+"""The client's side of a render: decodes a shot's inputs ahead of the worker and hands the frames over."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from nodes.footage.frame import Frame
+from nodes.footage.linearise import linearised
+from nodes.footage.reader import Footage
+from nodes.footage.window import Window
+
+MAIN = "Source"
+DECODERS = 2
+# Decoded frames that wait to be fetched, per moving input.
+AHEAD = 3
+NOT_YET = Frame(np.empty((0, 0, 1), np.float32), ("Y",), Window(0, 0, 0, 0), Window(0, 0, 0, 0))
+
+
+class FrameSource:
+    """Frames of several inputs, decoded in the background.
+
+    A moving input keeps only the frames that were announced and not fetched yet, so memory does not grow with the
+    shot; a still stays decoded.
+    """
+
+    def __init__(self, footage: Mapping[str, Footage]) -> None:
+        self._footage = dict(footage)
+        self._pool = ThreadPoolExecutor(DECODERS, "decode")
+        self._lock = threading.Lock()
+        self._decoded: OrderedDict[tuple[str, int], Future[Frame]] = OrderedDict()
+        self._delivered: dict[int, Frame] = {}
+
+    def connected(self) -> list[str]:
+        return list(self._footage)
+
+    def range(self, name: str) -> tuple[int, int]:
+        return self._footage[name].range()
+
+    def identity(self, name: str, first: int, last: int) -> bytes:
+        return self._footage[name].identity(first, last)
+
+    def announce(self, frame: int) -> None:
+        """Begins to decode a frame of every input that will be fetched soon."""
+        for name in self._footage:
+            self._future(name, frame)
+
+    def frame(self, name: str, frame: int) -> Frame:
+        """The decoded frame. Raises FootageError where there is none."""
+        key = self._key(name, frame)
+        result = self._future(name, frame).result()
+        with self._lock:
+            if not self._is_still(name):
+                self._decoded.pop(key, None)
+            if name == MAIN and frame in self._delivered:
+                self._delivered[frame] = result
+        return result
+
+    def expect(self, frame: int) -> None:
+        """Keeps the main input's frame, once it was fetched, until `take`."""
+        with self._lock:
+            self._delivered[frame] = NOT_YET
+
+    def take(self, frame: int) -> Frame:
+        """The main input's frame that a result was computed from: its attributes go into the passes."""
+        with self._lock:
+            delivered = self._delivered.pop(frame, NOT_YET)
+        return delivered if delivered is not NOT_YET else self.frame(MAIN, frame)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _decode(self, name: str, frame: int) -> Frame:
+        return linearised(self._footage[name].frame(frame))
+
+    def _key(self, name: str, frame: int) -> tuple[str, int]:
+        return (name, 0 if self._is_still(name) else frame)
+
+    def _is_still(self, name: str) -> bool:
+        return self._footage[name].sequence.is_still
+
+    def _future(self, name: str, frame: int) -> Future[Frame]:
+        key = self._key(name, frame)
+        with self._lock:
+            future = self._decoded.get(key)
+            if future is None:
+                future = self._pool.submit(self._decode, name, frame)
+                self._decoded[key] = future
+                self._drop_surplus(name)
+            return future
+
+    def _drop_surplus(self, name: str) -> None:
+        """Forgets the oldest frames that were announced and never fetched."""
+        if self._is_still(name):
+            return
+        mine = [key for key in self._decoded if key[0] == name]
+        for key in mine[: max(0, len(mine) - AHEAD - DECODERS)]:
+            self._decoded.pop(key).cancel()

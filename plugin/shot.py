@@ -1,0 +1,200 @@
+"""Renders a shot: decoding, the worker's network and encoding overlap, and frames stream through.
+
+What is on disk under its final name is a finished frame; finished frames are recognised and skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from nodes.engine import Passes
+from nodes.errors import FootageError
+from nodes.face import Face, Pass
+from nodes.footage import writer
+from nodes.footage.frame import Frame
+from nodes.footage.reader import Footage
+from nodes.footage.sequence import Sequence as FileSequence
+from plugin.cli.progress import Progress
+from plugin.frame_source import AHEAD, FrameSource
+from plugin.worker.client import Job, Worker
+
+# Frames in the worker's hands at a time: one computed, one ready, one being fetched.
+IN_FLIGHT = 3
+ENCODERS = 2
+
+
+@dataclass(frozen=True)
+class Shot:
+    """All that decides what a render's files hold. `weights` is the digest of the weights that will be used."""
+
+    face: Face
+    footage: Mapping[str, Footage]
+    params: Mapping[str, Any]
+    frames: Sequence[int]
+    out: FileSequence
+    weights: str
+    passes: tuple[Pass, ...]
+    bit_depth: writer.DataType = "half"
+    compression: str = "zip"
+
+    def key(self, frame: int) -> str:
+        """Digest of everything that decides a frame's pixels: equal keys mean that the file need not be rendered."""
+        digest = hashlib.sha256()
+        settings = {p.name: self.params[p.name] for p in self.face.parameters if p.changes_pixels}
+        names = [result.name for result in self.passes]
+        digest.update(
+            json.dumps(
+                [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth], sort_keys=True
+            ).encode()
+        )
+        for name, footage in sorted(self.footage.items()):
+            first = min(footage.range()[0], frame) if self.face.temporal else frame
+            digest.update(name.encode())
+            digest.update(footage.identity(first, frame))
+        return digest.hexdigest()
+
+    def paths(self, frame: int) -> dict[str, tuple[Pass, ...]]:
+        """The files of a frame and the passes in each: one file with layers, or one per pass."""
+        if not self.out.has_pass:
+            return {self.out.path(frame): self.passes}
+        return {self.out.path(frame, pass_name=result.name): (result,) for result in self.passes}
+
+
+@dataclass
+class Summary:
+    """How a render went."""
+
+    rendered: int = 0
+    skipped: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class ShotRender:
+    """One render of a shot through a worker."""
+
+    def __init__(self, shot: Shot, worker: Worker, progress: Progress) -> None:
+        self.shot, self.worker, self.progress = shot, worker, progress
+        self.summary = Summary()
+        self._source = FrameSource(shot.footage)
+        self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
+        self._jobs: deque[tuple[int, str, Job]] = deque()
+        self._writes: deque[tuple[int, Future[float]]] = deque()
+        self._notes: set[str] = set()
+
+    def run(self) -> Summary:
+        """Renders what is not finished yet. A frame that cannot be read fails alone; everything else ends the render."""
+        began = time.monotonic()
+        try:
+            for frame, key in self._announced():
+                self._jobs.append((frame, key, self._submit(frame)))
+                if len(self._jobs) >= IN_FLIGHT:
+                    self._collect()
+            while self._jobs:
+                self._collect()
+            self._finish_writes(0)
+        except BaseException:
+            for _, _, job in self._jobs:
+                job.cancel()
+            raise
+        finally:
+            # What is being written is finished; nothing is left half done.
+            self._encoders.shutdown(wait=True)
+            self._source.close()
+            self.summary.seconds = time.monotonic() - began
+        return self.summary
+
+    def _announced(self) -> Iterator[tuple[int, str]]:
+        """The frames to render; each is announced to the decoders some frames before it is yielded."""
+        ahead: deque[tuple[int, str]] = deque()
+        for frame, key in self._unfinished():
+            self._source.announce(frame)
+            ahead.append((frame, key))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft()
+        yield from ahead
+
+    def _unfinished(self) -> Iterator[tuple[int, str]]:
+        for frame in self.shot.frames:
+            key = self.shot.key(frame)
+            paths = self.shot.paths(frame)
+            if all(writer.is_finished(path, key) for path in paths):
+                self.summary.skipped += 1
+                self.progress.event("skipped", frame=frame, path=next(iter(paths)))
+            else:
+                yield frame, key
+
+    def _submit(self, frame: int) -> Job:
+        self._source.expect(frame)
+        names = [result.name for result in self.shot.passes]
+        return self.worker.submit(self.shot.face.id, frame, self.shot.params, self._source, "batch", names)
+
+    def _collect(self) -> None:
+        """Takes the oldest frame out of the worker's hands and gives it to the encoders."""
+        frame, key, job = self._jobs.popleft()
+        try:
+            passes = job.result()
+            source = self._source.take(frame)
+        except FootageError as error:
+            self.summary.failed[frame] = str(error)
+            self.progress.event("failed", frame=frame, text=str(error))
+            return
+        for note in passes.notes:
+            self._note(note)
+        self._writes.append((frame, self._encoders.submit(self._write, frame, key, passes, source)))
+        self._finish_writes(ENCODERS)
+
+    def _note(self, text: str) -> None:
+        """Says a sentence once per render, however many frames it holds for."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self.progress.event("note", text=text)
+
+    def _finish_writes(self, left: int) -> None:
+        """Waits until at most `left` frames are being written. Raises FootageError where one cannot be."""
+        while len(self._writes) > left:
+            frame, write = self._writes.popleft()
+            milliseconds = write.result()
+            self.summary.rendered += 1
+            path = next(iter(self.shot.paths(frame)))
+            self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)
+
+    def _write(self, frame: int, key: str, passes: Passes, source: Frame) -> float:
+        info = dict(passes.info)
+        milliseconds = float(info.pop("milliseconds", 0.0))
+        settings = {name: value for name, value in self.shot.params.items() if self.shot.face.parameter(name).changes_pixels}
+        provenance = {
+            "node": self.shot.face.id,
+            "version": f"{version('cleanplate')} (node {self.shot.face.version})",
+            "weights": self.shot.weights,
+            "params": json.dumps(settings, sort_keys=True),
+            **{name: str(value) for name, value in info.items()},
+        }
+        if passes.notes:
+            provenance["notes"] = " ".join(passes.notes)
+        for path, results in self.shot.paths(frame).items():
+            layers = [_layer(result, passes) for result in results]
+            writer.write_frame(
+                path,
+                [writer.pass_layer(layer) for layer in layers] if self.shot.out.has_pass else layers,
+                source,
+                passes.window,
+                dtype=self.shot.bit_depth,
+                compression=self.shot.compression,
+                provenance=provenance,
+                key=key,
+            )
+        return milliseconds
+
+
+def _layer(result: Pass, passes: Passes) -> writer.Layer:
+    pixels = passes.images[result.name]
+    return writer.Layer(result.layer, result.channels, pixels, "float" if result.exact else None)
