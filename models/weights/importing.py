@@ -43,12 +43,14 @@ def import_file(
     licence: str | None = None,
     member: str | None = None,
     replace: bool = False,
+    origin: str = "",
 ) -> Imported:
     """Put the weights in a file into the store.
 
     `as_entry` says which published file it is (else its name and arrays do), `name` what to call it, `licence` its
     terms where the registry does not know them, `member` which file of a zip archive, `replace` permits to put it in
-    the place of other weights of that name. Nothing in the file is run, and nothing is stored unless all of it is good.
+    the place of other weights of that name, `origin` is noted as where it came from. Nothing in the file is run, and
+    nothing is stored unless all of it is good.
 
     Raises WeightsError, in one sentence that names the file.
     """
@@ -70,7 +72,7 @@ def import_file(
             existing = _existing(called, metadata, replace)
             if existing is not None:
                 return Imported(existing, already=True)
-            _write(checkpoint, guess, metadata, called, path)
+            _write(checkpoint, guess, metadata, called, origin or str(path.absolute()))
     return Imported(resolve(called), notes=_notes(candidates, metadata, called))
 
 
@@ -178,7 +180,7 @@ def _existing(name: str, metadata: Mapping[str, str], replace: bool) -> WeightsR
     return None
 
 
-def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name: str, path: Path) -> None:
+def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name: str, origin: str) -> None:
     metadata = {"format": "pt", "network": guess.network, "options": _json(guess.options)} | metadata
     loose = checkpoint.format == "TorchScript"
     try:
@@ -195,7 +197,7 @@ def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name:
         {
             "sha256": hashes.sha256(target),
             "source_sha256": metadata["source_sha256"],
-            "from": str(path.absolute()),
+            "from": origin,
             "format": checkpoint.format,
             "wrapper": fitting.prefix,
             "imported": now,

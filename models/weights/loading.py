@@ -60,11 +60,13 @@ def load_model_weights(
 def build(ref: WeightsRef, options: Mapping[str, Any] | None = None) -> nn.Module:
     """The network of the weights, loaded, in eval mode, on the CPU, in float32.
 
-    `options` are added to those of the weights (a refinement mode, say). Raises WeightsError as `load_model_weights`.
+    `options` are added to those of the weights, or replace them (a refinement mode, another refiner). Raises
+    WeightsError as `load_model_weights` does.
     """
     ref = complete(ref)
-    tensors = load_model_weights(ref)
-    model = models.create(ref.network, **{**ref.options, **(options or {})})
+    wanted = {**ref.options, **(options or {})}
+    tensors = load_model_weights(ref, ref.network, wanted)
+    model = models.create(ref.network, **wanted)
     model.load_state_dict(tensors)
     return model
 

@@ -140,11 +140,12 @@ def node_of(network: str) -> str:
 
 
 def licence(name: str) -> Licence:
-    """A licence by id; any other text is taken as the word for a licence the registry does not know."""
-    known = licences().get(name)
-    return known or Licence(
-        name, name, "see its text", "The registry does not know this licence; read its text.", False
-    )
+    """A licence by id or word; any other text is taken as the word for a licence the registry does not know."""
+    for known in licences().values():
+        if name.lower() in (known.id.lower(), known.word.lower()):
+            return known
+    unknown = "The registry does not know this licence; read its text."
+    return Licence(name, name, "see its text", unknown, ask=False)
 
 
 def by_file(name: str) -> list[Entry]:

@@ -64,7 +64,7 @@ def bundled_place(name: str) -> Path:
 
 def record(name: str) -> dict[str, Any]:
     """What was noted when the weights were imported (sha256, from, date); empty if nothing was."""
-    return _read_json(place(name).with_suffix(".json"))
+    return read_json(place(name).with_suffix(".json"))
 
 
 def make_folder() -> Path:
@@ -133,15 +133,6 @@ def clean() -> None:
             continue
 
 
-def remove(name: str) -> None:
-    """Forget imported weights. Raises WeightsError if there are none of that name."""
-    with locked():
-        if not place(name).exists():
-            raise WeightsError(f"no imported weights are called '{name}'")
-        place(name).unlink()
-        place(name).with_suffix(".json").unlink(missing_ok=True)
-
-
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
@@ -169,7 +160,8 @@ def _names(where: Path) -> list[str]:
     return sorted(path.stem for path in where.glob("*.safetensors") if _NAME.fullmatch(path.stem))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file of the store; empty if it is missing or damaged."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):
