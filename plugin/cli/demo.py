@@ -1,0 +1,108 @@
+"""`cleanplate demo`: makes the bundled shot, renders it as a user would, and shows what came out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nodes.footage import exr_attributes
+from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.frame import Frame, Pixels
+from nodes.footage.metadata import SourceMetadata
+from nodes.footage.preview import write_preview
+from nodes.footage.reader import Footage
+from nodes.footage.writer import write_frame
+from plugin import demo_shot
+from plugin.contact_sheet import contact_sheet, over
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("demo", help="make the demo shot and render it")
+    parser.add_argument("--out", metavar="FOLDER", default="build/demo", help="where to put it, default: build/demo")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from plugin.cli.main import main
+
+    folder = os.path.abspath(options.out)
+    plate, source = write_shot(folder)
+    passes = f"{folder}/matte/matte.####.exr"
+    os.makedirs(os.path.dirname(passes), exist_ok=True)
+    frames = f"{demo_shot.FIRST}-{demo_shot.FIRST + demo_shot.COUNT - 1}"
+    command = ["background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", passes]
+    print("cleanplate render " + " ".join(command), flush=True)
+    status = main(["render", *command, "--device", options.device])
+    if status:
+        return status
+    sheet = f"{folder}/contact_sheet.png"
+    write_preview(sheet, show(source, plate, passes), linear=False)
+    print(f"The shot:       {source}\nThe passes:     {passes}\nContact sheet:  {sheet}")
+    return 0
+
+
+def write_shot(folder: str) -> tuple[str, str]:
+    """Writes the demo shot, its clean plate and its true matte as EXR; returns the patterns of plate and source."""
+    plate, source, truth = (f"{folder}/shot/{name}" for name in ("clean_plate.exr", "shot.####.exr", "truth.####.exr"))
+    os.makedirs(f"{folder}/shot", exist_ok=True)
+    write_frame(plate, [("", "RGB", demo_shot.clean_plate())], _described(demo_shot.FIRST))
+    for frame in demo_shot.frames():
+        name = f"{frame.number:04d}"
+        described = _described(frame.number)
+        write_frame(source.replace("####", name), [("", "RGB", frame.source)], described)
+        write_frame(truth.replace("####", name), [("", "RGB", frame.foreground), ("matte", "A", frame.alpha)], described)
+    return plate, source
+
+
+def show(source: str, plate: str, passes: str, columns: int = 3) -> Pixels:
+    """The contact sheet of a rendered shot, over its format."""
+    numbers = Footage(source).frames()
+    chosen = [numbers[i] for i in np.linspace(0, len(numbers) - 1, columns).round().astype(int)]
+    rows: Sequence[tuple[str, list[Pixels]]] = [
+        ("plate (the shot)", [_cut(Footage(source).frame(n)) for n in chosen]),
+        ("alpha", [_cut(Footage(passes, "matte").frame(n)) for n in chosen]),
+        ("foreground, premultiplied", [_cut(Footage(passes).frame(n))[..., :3] for n in chosen]),
+        ("refinement map: computed again at full resolution", [_cut(Footage(passes, "refine").frame(n)) for n in chosen]),
+        ("composite over a new background", [_composite(passes, n) for n in chosen]),
+    ]
+    return contact_sheet(rows)
+
+
+def _composite(passes: str, number: int) -> Pixels:
+    result = _cut(Footage(passes).frame(number))
+    height, width = result.shape[:2]
+    sky = np.float32([0.10, 0.28, 0.62]) + np.linspace(0, 1, height, dtype=np.float32)[:, None, None] * np.float32(
+        [0.55, 0.32, -0.1]
+    )
+    return over(result[..., :3], result[..., 3:], np.broadcast_to(sky, (height, width, 3)))
+
+
+def _cut(frame: Frame) -> Pixels:
+    return frame.pixels[frame.display_window.slices_in(frame.data_window)]
+
+
+def _described(number: int) -> Frame:
+    """A frame without a picture that carries what a camera and an editor would have written."""
+    attributes = {
+        "timeCode": exr_attributes.encode(_timecode_words(demo_shot.timecode(number)), "timecode"),
+        "framesPerSecond": exr_attributes.encode((24, 1), "rational"),
+        "owner": exr_attributes.encode("Cleanplate demo shot, made by the software itself"),
+        "reelName": exr_attributes.encode("DEMO01"),
+    }
+    window = demo_shot.OVERSCAN
+    empty = np.empty((window.height, window.width, 0), np.float32)
+    metadata = SourceMetadata("", number, number, "openexr", attributes)
+    return Frame(empty, (), window, demo_shot.FORMAT, colour=LINEAR_REC709, metadata=metadata)
+
+
+def _timecode_words(timecode: str) -> tuple[int, int]:
+    """SMPTE 12M: each pair of digits in binary-coded decimal, frames in the lowest byte."""
+    packed = 0
+    for pair in timecode.split(":"):
+        packed = packed << 8 | int(pair[0]) << 4 | int(pair[1])
+    return packed, 0

@@ -1,0 +1,78 @@
+"""The house rules that a machine can check: import direction, linting, typing, licence, what the client may import."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[1]
+ALLOWED = {
+    "models": {"models"},
+    "nodes": {"models", "nodes"},
+    "plugin": {"models", "nodes", "plugin", "install"},
+    "install": {"models", "nodes", "install"},
+}
+OURS = set(ALLOWED)
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_imports_run_one_way(package):
+    wrong = {
+        str(path.relative_to(HOUSE)): sorted(imports(path) & OURS - ALLOWED[package])
+        for path in (HOUSE / package).rglob("*.py")
+        if imports(path) & OURS - ALLOWED[package]
+    }
+    assert not wrong
+
+
+def run(*command: str) -> None:
+    result = subprocess.run([sys.executable, "-m", *command], cwd=HOUSE, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_linting():
+    run("ruff", "check", "--no-cache", ".")
+
+
+def test_formatting():
+    run("ruff", "format", "--no-cache", "--check", ".")
+
+
+@pytest.mark.timeout(600)
+def test_typing():
+    run("mypy")
+
+
+@pytest.mark.parametrize(
+    "modules",
+    ["plugin.cli.main, plugin.cli.render, plugin.shot", "plugin.worker.client", "nodes.footage.reader", "models.weights"],
+)
+def test_the_client_does_without_torch(modules):
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=HOUSE).returncode == 0
+
+
+def test_no_registry_address_and_no_big_file_is_committed():
+    if not shutil.which("git") or not (HOUSE / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=HOUSE, capture_output=True, text=True, check=True).stdout
+    files = [HOUSE / name for name in listed.split("\0") if name]
+    big = [str(path) for path in files if path.exists() and path.stat().st_size > 16 * 2**20]
+    assert not big
+    for path in files:
+        if path.suffix in (".lock", ".toml", ".in", ".txt", ".cfg"):
+            text = path.read_text("utf-8")
+            assert "index-url" not in text and "://" not in text.replace("https://www.apache.org", "")
