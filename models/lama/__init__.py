@@ -1,0 +1,7 @@
+"""LaMa: Suvorov, Logacheva, Mashikhin, Remizova, Ashukha, Silvestrov, Kong, Goka, Park, Lempitsky,
+"Resolution-robust Large Mask Inpainting with Fourier Convolutions", WACV 2022, arXiv:2109.07161."""
+
+from .discriminator import Judgement, LaMaDiscriminator
+from .generator import LaMa, LaMaRegular
+
+__all__ = ["Judgement", "LaMa", "LaMaDiscriminator", "LaMaRegular"]
