@@ -12,9 +12,10 @@ IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 class ColourSpace:
     """How to turn stored values into scene-linear Rec.709.
 
-    `transfer` is `linear` (values are light), `srgb` (the sRGB curve, IEC 61966-2-1) or `ocio` (the OpenColorIO
+    `transfer` is `linear` (values are light), `srgb` (the sRGB curve, IEC 61966-2-1), `rec709` (the camera curve of
+    ITU-R BT.709), `gamma:2.2` or another exponent, `cineon` (film printing density) or `ocio` (the OpenColorIO
     configuration `ocio_config` converts from the space `name`). `to_rec709` is applied to linear values as
-    `rgb709 = to_rec709 @ rgb`; it is the identity for `ocio`.
+    `rgb709 = to_rec709 @ rgb`; it is the identity for `ocio`. `colour.to_linear_rec709` does all that.
     """
 
     name: str = "lin_rec709"

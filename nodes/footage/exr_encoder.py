@@ -41,10 +41,13 @@ def to_half(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
 
     A plain conversion would turn a highlight of 70000 into Inf, which a blur then spreads over the frame.
     """
-    finite_overflow = np.isfinite(pixels) & (np.abs(pixels) > _HALF_MAX)
-    if finite_overflow.any():
-        pixels = np.where(finite_overflow, np.copysign(_HALF_MAX, pixels), pixels)
-    return pixels.astype(np.float16)
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = pixels.astype(np.float16)
+    infinite = np.isinf(half)
+    if infinite.any():
+        overflow = infinite & np.isfinite(pixels)
+        half[overflow] = np.copysign(_HALF_MAX, pixels[overflow])
+    return half
 
 
 def encode_exr(
@@ -73,7 +76,7 @@ def encode_exr(
             spec.channelformats = tuple(oiio.FLOAT if one else oiio.HALF for one in float_channels)
     spec.attribute("compression", compression)
     spec.attribute("PixelAspectRatio", float(pixel_aspect))
-    with _scratch_file() as (path, descriptor):
+    with scratch_file() as (path, descriptor):
         output = oiio.ImageOutput.create("openexr")
         if output is None or not output.open(path, spec):
             raise FootageError(f"The picture cannot be encoded as EXR: {_error(output)}.")
@@ -124,7 +127,7 @@ def _error(output: Any) -> str:
 
 
 @contextmanager
-def _scratch_file() -> Iterator[tuple[str, int]]:
+def scratch_file() -> Iterator[tuple[str, int]]:
     """A file in memory that has a path, so that OpenImageIO can write it; on disk where the system has none such."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("cleanplate")

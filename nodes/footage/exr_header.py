@@ -18,11 +18,11 @@ from nodes.footage.window import Window
 MAGIC = b"\x76\x2f\x31\x01"
 TILED, LONG_NAMES, DEEP, MULTIPART = 0x200, 0x400, 0x800, 0x1000
 PIXEL_TYPES = ("uint", "half", "float")
-# Rows per chunk of each compression of OpenEXR 3.5; their order is their number in the file.
+# Rows per chunk of each compression; their order is their number in the file. Later versions of OpenEXR have more.
 _CHUNK_ROWS = {
     "none": 1, "rle": 1, "zips": 1, "zip": 16, "piz": 32, "pxr24": 16, "b44": 32, "b44a": 32, "dwaa": 32, "dwab": 256,
-    "htj2k256": 256, "htj2k32": 32, "zstd": 16,
 }  # fmt: skip
+_MOST_ROWS = 4096  # supposed of compressions that are not listed
 COMPRESSIONS = tuple(_CHUNK_ROWS)
 
 _MAX_HEADER = 64 << 20
@@ -75,7 +75,7 @@ class Part:
         window = self.data_window
         if self.tile:
             return -(-window.width // self.tile[0]) * -(-window.height // self.tile[1])
-        return -(-window.height // _CHUNK_ROWS[self.compression])
+        return -(-window.height // _CHUNK_ROWS.get(self.compression, _MOST_ROWS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _attributes(cursor: _Cursor) -> dict[str, Attribute]:
         kind = cursor.string()
         (size,) = struct.unpack("<i", cursor.take(4))
         if size < 0:
-            raise DamagedHeader(f"its attribute {name!r} has a negative size")
+            raise DamagedHeader(f"its attribute {name[:40]!r} has a negative size")
         attributes[name] = Attribute(kind, cursor.take(size))
     return attributes
 
@@ -175,8 +175,6 @@ def _attributes(cursor: _Cursor) -> dict[str, Attribute]:
 def _part(attributes: dict[str, Attribute], flags: int) -> Part:
     channels = _channels(_required(attributes, "channels", "chlist"))
     number = _required(attributes, "compression", "compression", 1)[0]
-    if number >= len(COMPRESSIONS):
-        raise DamagedHeader(f"its compression is unknown (number {number})")
     windows = [_window(_required(attributes, name, "box2i", 16), name) for name in ("dataWindow", "displayWindow")]
     kind = _text(attributes["type"].data) if "type" in attributes else ""
     deep = kind.startswith("deep") and bool(flags & (DEEP | MULTIPART))
@@ -186,7 +184,8 @@ def _part(attributes: dict[str, Attribute], flags: int) -> Part:
         if not (1 <= x <= _MAX_COORDINATE and 1 <= y <= _MAX_COORDINATE):
             raise DamagedHeader(f"its tiles measure {x}x{y} pixels")
         tile = (x, y)
-    return Part(attributes, channels, windows[0], windows[1], COMPRESSIONS[number], deep, tile)
+    compression = COMPRESSIONS[number] if number < len(COMPRESSIONS) else f"number {number}"
+    return Part(attributes, channels, windows[0], windows[1], compression, deep, tile)
 
 
 def _required(attributes: dict[str, Attribute], name: str, kind: str, size: int | None = None) -> bytes:

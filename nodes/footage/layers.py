@@ -41,6 +41,7 @@ class _Named:
     name: str
     part: int
     index: int
+    bare: bool  # the channel's own name has no layer in it
 
 
 def pick_layer(
@@ -48,8 +49,8 @@ def pick_layer(
 ) -> tuple[ChannelSource, ...]:
     """The channels of a layer, in the order R, G, B, Y, A; other channels only where they are asked for by name.
 
-    `layer` is empty for the main picture: R, G, B (and A), else Y (and A), else the only layer with colour, else a
-    lone channel. Otherwise it is a layer (`fg` of `fg.R`), a part's name, or one channel's full name (`matte.A`).
+    `layer` is empty for the main picture: R, G, B (and A), else Y (and A), else those of the first part that has
+    colour, of all parts together, of the first layer that has colour; else a lone channel. Otherwise it is a layer (`fg` of `fg.R`), a part's name, or one channel's full name (`matte.A`).
     `views` are the views of a file that keeps several in one part, the first being the default. `part` limits the
     search to one part, by name or number. Raises FootageError, listing what there is.
     """
@@ -89,7 +90,8 @@ def _named(parts: Sequence[FilePart], views: Sequence[str]) -> list[_Named]:
                     pieces = [piece for piece in pieces if piece != candidate]
                     break
             layer = ".".join(pieces) or part_layer
-            named.append(_Named(layer, channel_view, _COMPONENTS.get(last.lower(), last), name, number, index))
+            component = _COMPONENTS.get(last.lower(), last)
+            named.append(_Named(layer, channel_view, component, name, number, index, bare=not pieces))
     return named
 
 
@@ -143,11 +145,12 @@ def _layer(named: list[_Named], parts: Sequence[FilePart], layer: str) -> tuple[
 
 def _main(named: list[_Named], parts: Sequence[FilePart]) -> tuple[ChannelSource, ...]:
     main = [c for c in named if c.layer == ""]
-    if found := _picture(main, needs_colour=True):
-        return found
-    layers = dict.fromkeys(c.layer for c in named)
-    for layer in layers:
-        if found := _picture([c for c in named if c.layer == layer], needs_colour=True):
+    bare = [c for c in named if c.bare]
+    by_part = [[c for c in bare if c.part == number] for number in range(len(parts))]
+    layers = dict.fromkeys(c.layer for c in named if "crypto" not in c.layer.lower())
+    by_layer = [[c for c in named if c.layer == layer] for layer in layers]
+    for channels in (main, *by_part, bare, *by_layer):
+        if found := _picture(channels, needs_colour=True):
             return found
     if found := _picture(main):
         return found

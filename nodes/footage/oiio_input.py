@@ -130,11 +130,13 @@ def _reason(image: Any, path: str) -> str:
     lines = [line.strip() for line in str(text or "").splitlines() if line.strip()]
     if not lines:
         return "no reason is known"
+    if "missing or corrupted" in lines[0]:
+        return "a part of its picture is missing"
     line = re.sub(r"^EXR Error \(.*?\): |EXR_ERR_\w+ |[Oo]penEXR exception: ", "", lines[0])
     if "could not find a format reader" in line:
         return "its format is unknown"
     line = "".join(char for char in line.replace(path, "it") if char.isprintable()).strip(" .")
-    return line[:200] or "no reason is known"
+    return line[:1].lower() + line[1:200] or "no reason is known"
 
 
 def _reason_of(error: OSError | ValueError) -> str:

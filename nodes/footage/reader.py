@@ -126,7 +126,9 @@ class Footage:
     def _frames(self) -> list[int]:
         frames = self._listing.frames()
         if not frames:
-            raise FootageError(f"No file matches {self.sequence.pattern}.")
+            other = self.sequence.suggestion()
+            hint = f" Did you mean {other}?" if other else ""
+            raise FootageError(f"No file matches {self.sequence.pattern}.{hint}")
         return frames
 
     def _locate(self, frame: int) -> tuple[int | None, str]:

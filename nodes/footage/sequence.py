@@ -81,8 +81,25 @@ class Sequence:
         """The frames on disk, in order; empty for a still. Raises FootageError where a folder cannot be read."""
         if self.is_still:
             return []
-        found = {frame for frame, path in self._scan(view) if self._is_path_of(path, frame, view)}
-        return sorted(found)
+        found = {self.frame_of(path, view) for path in self._walk(view or _STEREO[0])}
+        return sorted(frame for frame in found if frame is not None)
+
+    def frame_of(self, path: str, view: str | None = None) -> int | None:
+        """The number of the frame whose file this is; None where it is no frame of this sequence, or of a still."""
+        match = re.fullmatch(_regex_of(self.parts, view or _STEREO[0]), path)
+        if not match or self.is_still:
+            return None
+        frame = int(match["frame"])
+        return frame if self.path(frame, view, "" if self.has_pass else None) == path else None
+
+    def suggestion(self) -> str:
+        """The pattern that differs only in its number of digits and has files; empty where there is none."""
+        regex = _regex_of(self.parts, None)
+        numbers = [match["frame"] for path in self._walk(None) if (match := re.fullmatch(regex, path))]
+        if not numbers or self.is_still:
+            return ""
+        digits = "#" * min(map(len, numbers))
+        return "".join(digits if kind == "frame" else text for kind, text, _ in self.parts)
 
     def range(self, view: str | None = None) -> tuple[int, int] | None:
         """First and last frame on disk; None when there is none. A still has the range 1..1."""
@@ -100,8 +117,8 @@ class Sequence:
         """The views on disk, left and right first; empty when the pattern has no place for a view."""
         if not self.has_view:
             return []
-        regex = self._regex(None)
-        names = {match["view"] for path in self._walk(None) if (match := regex.fullmatch(path))}
+        regex = _regex_of(self.parts, None)
+        names = {match["view"] for path in self._walk(None) if (match := re.fullmatch(regex, path))}
         if self._has("initial") and not self._has("view"):
             names = {next((name for name in _STEREO if name[0] == initial), initial) for initial in names}
         return sorted(names, key=lambda name: (_STEREO.index(name) if name in _STEREO else len(_STEREO), name))
@@ -109,22 +126,9 @@ class Sequence:
     def _has(self, kind: str) -> bool:
         return any(part[0] == kind for part in self.parts)
 
-    def _is_path_of(self, path: str, frame: int, view: str | None) -> bool:
-        return self.path(frame, view, "" if self.has_pass else None) == path
-
-    def _scan(self, view: str | None) -> Iterator[tuple[int, str]]:
-        regex = self._regex(view or _STEREO[0])
-        for path in self._walk(view or _STEREO[0]):
-            if match := regex.fullmatch(path):
-                yield int(match["frame"]), path
-
-    def _regex(self, view: str | None) -> re.Pattern[str]:
-        return re.compile(_regex_of(self.parts, view))
-
     def _walk(self, view: str | None) -> Iterator[str]:
-        """Every file whose folders match the pattern; a folder without a place for anything is not listed."""
-        components = _components(self.parts)
-        yield from _matches("", components, view, self.pattern)
+        """Files that could be of the sequence; a folder whose name has a place for nothing is not listed."""
+        yield from _matches("", _components(self.parts), view, self.pattern)
 
 
 def _token(match: re.Match[str]) -> tuple[str, str, int]:

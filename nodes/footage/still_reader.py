@@ -8,12 +8,16 @@ import numpy as np
 import OpenImageIO as oiio
 
 from nodes.errors import FootageError
-from nodes.footage import exr_attributes, oiio_input
+from nodes.footage import exr_attributes, oiio_input, png_check
 from nodes.footage.layers import FilePart, pick_layer
 from nodes.footage.metadata import Attribute
 from nodes.footage.picture import Choice, Picture, check_size
 from nodes.footage.window import Window
 
+_FILM = frozenset({"dpx", "cineon"})
+_FORMATS = _FILM | frozenset(
+    {"png", "tiff", "jpeg", "targa", "bmp", "hdr", "sgi", "jpeg2000", "jpegxl", "webp", "pnm", "openexr"}
+)
 # Attributes that have a standard name and type in EXR files.
 _STANDARD = {
     "smpte:TimeCode": ("timeCode", "timecode"),
@@ -47,9 +51,11 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
     With `pixels` off the pixels are None. The attribute `oiio:ColorSpace` says what the format says about colour.
     Raises FootageError.
     """
+    if reason := png_check.damage(path):
+        raise FootageError(f"{path} is damaged: {reason}.")
     with oiio_input.opened(path) as image:
-        if image.format_name() in ("null", "term"):
-            raise FootageError(f"{path} is not a picture that can be read: its format is unknown.")
+        if image.format_name() not in _FORMATS:
+            raise FootageError(f"{path} is not in a format for footage; use EXR, PNG, TIFF, DPX or JPEG.")
         number = int(choice.part) if choice.part is not None and str(choice.part).isdigit() else 0
         spec = oiio_input.spec_of(image, number, path)
         if spec.width < 1 or spec.height < 1 or spec.depth > 1 or spec.deep:
@@ -71,7 +77,7 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
             display_window=window if full.empty else full,
             pixel_aspect=_aspect(spec),
             file_format=image.format_name(),
-            attributes=_attributes(spec),
+            attributes=_attributes(spec, image.format_name()),
             straight_alpha=bool(spec.get_int_attribute("oiio:UnassociatedAlpha")) and spec.alpha_channel >= 0,
             view=choice.view,
         )
@@ -86,8 +92,8 @@ def _aspect(spec: Any) -> float:
     return aspect if 1e-3 < aspect < 1e3 else 1.0
 
 
-def _attributes(spec: Any) -> dict[str, Attribute]:
-    attributes = {"oiio:ColorSpace": exr_attributes.encode(_colour_name(spec))}
+def _attributes(spec: Any, file_format: str) -> dict[str, Attribute]:
+    attributes = {"oiio:ColorSpace": exr_attributes.encode(_colour_name(spec, file_format in _FILM))}
     for parameter in spec.extra_attribs:
         name, kind = _STANDARD.get(parameter.name, (parameter.name, ""))
         if name.startswith(_ENCODING) or name in _ENCODING_DPX or name == "PixelAspectRatio":
@@ -102,9 +108,11 @@ def _attributes(spec: Any) -> dict[str, Attribute]:
     return attributes
 
 
-def _colour_name(spec: Any) -> str:
+def _colour_name(spec: Any, log_formats_may_say: bool) -> str:
+    """What the file says about its colour; only DPX and Cineon files are believed to be anything but linear or sRGB."""
     name = str(spec.get_string_attribute("oiio:ColorSpace"))
     if not is_integer(spec):
-        return name if name and not name.startswith(("srgb", "g22")) else "lin_rec709_scene"
-    # A PNG's gamma of 2.2 means sRGB in practice: its writers had no way to say so.
-    return "srgb_rec709_scene" if name in ("", "g22_rec709_scene") else name
+        return name if name.startswith("lin_") else "lin_rec709_scene"
+    if log_formats_may_say or name.startswith(("lin_", "srgb_")):
+        return name or "srgb_rec709_scene"
+    return "srgb_rec709_scene"  # a PNG's gamma of 2.2 too: its writers meant sRGB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.exr_encoder import encode_exr, to_half
-from nodes.footage.exr_header import DamagedHeader, read_header
+from nodes.footage.exr_header import DamagedHeader, parse_header
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.output_colour import with_colour
@@ -80,12 +81,23 @@ def pass_layer(layer: Layer) -> Layer:
 
 
 def is_finished(path: str | os.PathLike[str], key: str) -> bool:
-    """Whether `path` is a whole frame that was written with this key; an unreadable one is not finished."""
+    """Whether `path` is a whole frame that was written with this key; an unreadable one is not finished.
+
+    Files are renamed when they are whole, but a machine that loses power may still leave a shortened one: the last
+    chunk must end where the file ends.
+    """
     try:
-        attribute = read_header(path).parts[0].attributes.get(KEY)
-    except (OSError, DamagedHeader):
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            header = parse_header(file, size)
+            file.seek(header.end)
+            offsets = struct.unpack(f"<{header.parts[0].chunks}Q", file.read(8 * header.parts[0].chunks))
+            file.seek(max(offsets) + 4)
+            (last_size,) = struct.unpack("<i", file.read(4))
+    except (OSError, DamagedHeader, struct.error, OverflowError):
         return False
-    return attribute == exr_attributes.encode(key)
+    attribute = header.parts[0].attributes.get(KEY)
+    return attribute == exr_attributes.encode(key) and max(offsets) + 8 + last_size == size
 
 
 def _encode(
