@@ -99,8 +99,8 @@ def _with_header(data: bytes, attributes: Mapping[str, Attribute]) -> bytes:
     )
     start = _header_bytes(header, merged)
     count = part.chunks
-    offsets = np.frombuffer(data, "<u8", count, header.end) + np.uint64(len(start) - header.end)
-    return b"".join((start, offsets.astype("<u8").tobytes(), memoryview(data)[header.end + 8 * count :]))
+    offsets = np.frombuffer(data, "<i8", count, header.end) + (len(start) - header.end)
+    return b"".join((start, offsets.astype("<i8").tobytes(), memoryview(data)[header.end + 8 * count :]))
 
 
 def _header_bytes(header: ExrHeader, attributes: Mapping[str, Attribute]) -> bytes:

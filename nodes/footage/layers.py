@@ -50,9 +50,10 @@ def pick_layer(
     """The channels of a layer, in the order R, G, B, Y, A; other channels only where they are asked for by name.
 
     `layer` is empty for the main picture: R, G, B (and A), else Y (and A), else those of the first part that has
-    colour, of all parts together, of the first layer that has colour; else a lone channel. Otherwise it is a layer (`fg` of `fg.R`), a part's name, or one channel's full name (`matte.A`).
-    `views` are the views of a file that keeps several in one part, the first being the default. `part` limits the
-    search to one part, by name or number. Raises FootageError, listing what there is.
+    colour, of all parts together, of the first layer that has colour; else a lone channel. Otherwise it is a layer
+    (`fg` of `fg.R`), a part's name, or one channel's full name (`matte.A`). `views` are the views of a file that keeps
+    several in one part, the first being the default. `part` limits the search to one part, by name or number.
+    Raises FootageError, listing what there is.
     """
     named = _named(parts, views)
     if part is not None:

@@ -6,6 +6,10 @@ import numpy as np
 
 from nodes.footage.frame import Pixels
 
+_F = np.float32
+_OFFSET = np.float32(10 ** ((95 - 685) / 300))  # Kodak's printing density: black at 95, white at 685, 0.002 per step
+_ALPHA, _BETA = 1.09929682680944, 0.018053968510807  # BT.2020 table 4: BT.709's numbers before they were rounded
+
 
 def decode(pixels: Pixels, transfer: str) -> Pixels:
     """Stored values to linear light, float32 of the same shape; `transfer` as in `ColourSpace`.
@@ -15,45 +19,40 @@ def decode(pixels: Pixels, transfer: str) -> Pixels:
     """
     if transfer == "linear":
         return pixels
-    if transfer == "cineon":
-        return (np.power(10.0, pixels * np.float32(1023 / 300) - np.float32(685 / 300)) - _OFFSET) / (1 - _OFFSET)
-    magnitude = np.abs(pixels)
     with np.errstate(all="ignore"):
+        if transfer == "cineon":
+            light = np.power(_F(10), pixels * _F(1023 / 300) - _F(685 / 300))
+            return np.asarray((light - _OFFSET) / (1 - _OFFSET), dtype=np.float32)
+        stored = np.abs(pixels)
         if transfer == "srgb":
-            light = np.where(
-                magnitude <= 0.04045, magnitude / _F(12.92), ((magnitude + _F(0.055)) / _F(1.055)) ** _F(2.4)
-            )
+            curve = (stored / _F(1.055) + _F(0.055 / 1.055)) ** _F(2.4)
+            light = np.where(stored <= 0.04045, stored / _F(12.92), curve)
         elif transfer == "rec709":
-            light = np.where(
-                magnitude < 0.081, magnitude / _F(4.5), ((magnitude + _F(0.099)) / _F(1.099)) ** _F(1 / 0.45)
-            )
+            curve = (stored / _F(_ALPHA) + _F((_ALPHA - 1) / _ALPHA)) ** _F(1 / 0.45)
+            light = np.where(stored < 4.5 * _BETA, stored / _F(4.5), curve)
         else:
-            light = magnitude ** _F(_gamma(transfer))
+            light = stored ** _F(_gamma(transfer))
         return np.asarray(np.copysign(light, pixels), dtype=np.float32)
 
 
 def encode(pixels: Pixels, transfer: str) -> Pixels:
-    """Linear light to stored values; the inverse of decode."""
+    """Linear light to stored values, the inverse of decode; cineon ends at its lowest density."""
     if transfer == "linear":
         return pixels
     with np.errstate(all="ignore"):
         if transfer == "cineon":
             light = np.maximum(pixels * (1 - _OFFSET) + _OFFSET, _F(1e-7))
             return np.asarray((np.log10(light) + _F(685 / 300)) * _F(300 / 1023), dtype=np.float32)
-        magnitude = np.abs(pixels)
+        light = np.abs(pixels)
         if transfer == "srgb":
-            stored = np.where(
-                magnitude <= 0.0031308, magnitude * _F(12.92), _F(1.055) * magnitude ** _F(1 / 2.4) - _F(0.055)
-            )
+            curve = _F(1.055) * light ** _F(1 / 2.4) - _F(0.055)
+            stored = np.where(light <= 0.0031308, light * _F(12.92), curve)
         elif transfer == "rec709":
-            stored = np.where(magnitude < 0.018, magnitude * _F(4.5), _F(1.099) * magnitude ** _F(0.45) - _F(0.099))
+            curve = _F(_ALPHA) * light ** _F(0.45) - _F(_ALPHA - 1)
+            stored = np.where(light < _BETA, light * _F(4.5), curve)
         else:
-            stored = magnitude ** _F(1 / _gamma(transfer))
+            stored = light ** _F(1 / _gamma(transfer))
         return np.asarray(np.copysign(stored, pixels), dtype=np.float32)
-
-
-_F = np.float32
-_OFFSET = np.float32(10 ** ((95 - 685) / 300))  # Kodak's printing density: black at 95, white at 685, 0.002 per step
 
 
 def _gamma(transfer: str) -> float:
