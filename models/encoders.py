@@ -86,10 +86,11 @@ class ResNetEncoder(ResNet):
     """ResNet-50 or -101 (arXiv:1512.03385; stride on the 3x3 convolution) without pooling and classifier."""
 
     channels = (64, 256, 512, 2048)
-    _blocks = {50: [3, 4, 6, 3], 101: [3, 4, 23, 3]}  # noqa: RUF012
 
     def __init__(self, depth: int, in_channels: int = 3) -> None:
-        super().__init__(Bottleneck, self._blocks[depth], replace_stride_with_dilation=[False, False, True])
+        super().__init__(
+            Bottleneck, [3, 4, {50: 6, 101: 23}[depth], 3], replace_stride_with_dilation=[False, False, True]
+        )
         if in_channels != 3:
             _widen(self.conv1, in_channels)
         del self.avgpool, self.fc

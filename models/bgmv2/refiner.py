@@ -82,7 +82,7 @@ class Refiner(nn.Module):
         if mode == "thresholding":
             return err > threshold
         flat = err.flatten(1)
-        best = flat.topk(min(sample_pixels // 16, flat.shape[1]), dim=1, sorted=False).indices
+        best = flat.topk(min(int(sample_pixels) // 16, flat.shape[1]), dim=1, sorted=False).indices
         chosen = torch.zeros_like(flat, dtype=torch.bool).scatter(1, best, True)
         return (chosen & (flat > 0)).view_as(err)
 
@@ -98,14 +98,12 @@ class Refiner(nn.Module):
         step = height if strip_rows is None else strip_rows
         if step < 4 or step % 4:
             raise ValueError(f"strip_rows is a positive multiple of 4, not {strip_rows!r}.")
-        if self.kernel_size == 3:
-            half, both = F.pad(half, (3, 3, 3, 3)), F.pad(both, (2, 2, 2, 2))
-        halo_half, halo = (6, 4) if self.kernel_size == 3 else (0, 0)
-        strips = [
-            self._at_full(self._at_half(half[:, :, y // 2 : end // 2 + halo_half]), both[:, :, y : end + halo])
-            for y in range(0, height, step)
-            for end in [min(y + step, height)]
-        ]
+        halo_half, halo = (3, 2) if self.kernel_size == 3 else (0, 0)
+        strips = []
+        for top in range(0, height, step):
+            bottom = min(top + step, height)
+            x = self._at_half(_rows(half, top // 2, bottom // 2, halo_half))
+            strips.append(self._at_full(x, _rows(both, top, bottom, halo)))
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
 
     def _selected(self, half: Tensor, both: Tensor, out: Tensor, ref: Tensor) -> Tensor:
@@ -143,6 +141,12 @@ class _Pixels:
         y = (batch * self.height + top)[:, None, None] + inside[:, None]
         index = y * self.width + left[:, None, None] + inside
         return self.rows[index].permute(0, 3, 1, 2)
+
+
+def _rows(image: Tensor, top: int, bottom: int, halo: int) -> Tensor:
+    """Rows top to bottom of a picture continued by zeros, and `halo` pixels more on every side."""
+    above, below = max(halo - top, 0), max(bottom + halo - image.shape[2], 0)
+    return F.pad(image[:, :, max(top - halo, 0) : bottom + halo], (halo, halo, above, below))
 
 
 def _resize(x: Tensor, size: tuple[int, int]) -> Tensor:
