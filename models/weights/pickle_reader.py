@@ -20,8 +20,8 @@ from typing import Any
 from models.weights.errors import BadFile
 from models.weights.torch_names import Named, Record, meaning, plain_key, storage
 
-# A network with 2,000 arrays takes 60,000 steps, with optimiser state 250,000.
-MAX_STEPS = 1_000_000
+# A network with 2,000 arrays takes 60,000 steps, with optimiser state 200,000.
+MAX_STEPS = 500_000
 MAX_BYTES = 32 << 20
 
 
