@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from plugin.worker.messages import MAX_BUFFER, BufferRef
+from plugin.worker.fields import MAX_BUFFER, BufferRef
 from plugin.worker.schema import ProtocolError
 from plugin.worker.shared_memory import Memory, create, open_received
 from plugin.worker.wire import close_all

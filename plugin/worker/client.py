@@ -24,8 +24,9 @@ from typing import Any
 from nodes.errors import Cancelled, WorkerError
 from plugin.worker import lifecycle, paths
 from plugin.worker.client_job import Job, Sources, fetch
-from plugin.worker.connection import Connection, receive_now, send_now
+from plugin.worker.connection import Connection
 from plugin.worker.failures import Unusable
+from plugin.worker.fields import Span
 from plugin.worker.messages import (
     AskStatus,
     Cancel,
@@ -36,12 +37,12 @@ from plugin.worker.messages import (
     Note,
     Render,
     Result,
-    Span,
     Started,
     Status,
     Stop,
     Welcome,
 )
+from plugin.worker.running import status_of_running, stop_running
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import Wire
 
@@ -279,48 +280,6 @@ class Worker:
             self._on_note(sentence)
         except Exception:
             log.exception("a note could not be shown: %s", sentence)
-
-
-def status_of_running(device: str = "auto") -> dict[str, Any] | None:
-    """The status of a worker that runs, None where none does; starts nothing. Raises WorkerError."""
-    for candidate in _candidates(device):
-        with contextlib.suppress(lifecycle.Absent, lifecycle.Retired):
-            wire, _ = lifecycle.connect(candidate, "status", build="")
-            try:
-                wire.timeout(STATUS_SECONDS)
-                send_now(wire, AskStatus())
-                answer = receive_now(wire)
-            except (OSError, ProtocolError) as error:
-                raise WorkerError(f"the worker for {candidate} does not answer: {error}") from None
-            finally:
-                wire.close()
-            if isinstance(answer, Status):
-                return dataclasses.asdict(answer)
-    return None
-
-
-def stop_running(device: str = "auto") -> int | None:
-    """Ends the worker that runs and waits until it has; its process id, None where none ran. Raises WorkerError."""
-    for candidate in _candidates(device):
-        with contextlib.suppress(lifecycle.Absent, lifecycle.Retired):
-            wire, welcome = lifecycle.connect(candidate, "stop", build="")
-            try:
-                wire.timeout(STATUS_SECONDS)
-                send_now(wire, Stop())
-                while receive_now(wire) is not None:
-                    pass
-            except (OSError, ProtocolError):
-                pass
-            finally:
-                wire.close()
-            lifecycle.wait_until_gone(candidate, welcome.pid)
-            return welcome.pid
-    return None
-
-
-def _candidates(device: str) -> list[str]:
-    resolved = paths.resolve(device)
-    return [resolved, "cpu"] if device == "auto" and resolved != "cpu" else [resolved]
 
 
 __all__ = ["Job", "Sources", "Worker", "status_of_running", "stop_running"]

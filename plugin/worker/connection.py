@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from plugin.worker.buffers import Buffer, Incoming, Outgoing
-from plugin.worker.messages import BufferRef, Forget, FrameAnswer, Message, Release, Result, decode, encode
+from plugin.worker.codec import decode, encode
+from plugin.worker.fields import BufferRef
+from plugin.worker.messages import Forget, FrameAnswer, Message, Release, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import Wire, close_all
 

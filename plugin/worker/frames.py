@@ -12,7 +12,8 @@ from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.messages import Box, Colour, FrameAnswer, Image, Result
+from plugin.worker.fields import Box, Colour, Image
+from plugin.worker.messages import FrameAnswer, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.shared_memory import aligned
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nodes.errors import Cancelled, ParameterError
 from nodes.footage.frame import Frame
-from plugin.worker.messages import Need, NeedIdentity, Span
+from plugin.worker.fields import Span
+from plugin.worker.messages import Need, NeedIdentity, Render
 from plugin.worker.schema import ProtocolError
 from plugin.worker.turns import Place
 
 AHEAD = 6
+STEPS_AHEAD = 2
 KEPT_BYTES = 512 << 20
 Key = tuple[str, int]
 
@@ -31,14 +33,14 @@ class JobInputs:
     """`nodes.engine.Inputs` over the wire; asked by one thread, answered from another.
 
     Frames that were used stay at hand up to `KEPT_BYTES`, of the planned ones not more than `AHEAD` wait unused, so
-    that a job which walks through a thousand frames needs no more memory than one which looks at ten.
+    that a job which walks through a thousand frames needs no more memory than one which looks at ten. A job that
+    walks towards its own frame gets the next ones ahead, so that decoding and computing overlap.
     """
 
-    def __init__(
-        self, job: int, connected: Mapping[str, Span], place: Place, send: Callable[[Need | NeedIdentity], None]
-    ) -> None:
-        self._job = job
-        self._connected = connected
+    def __init__(self, request: Render, place: Place, send: Callable[[Need | NeedIdentity], None]) -> None:
+        self._job = request.job
+        self._frame = request.frame
+        self._connected = request.inputs
         self._place = place
         self._send = send
         self._changed = threading.Condition()
@@ -49,6 +51,7 @@ class JobInputs:
         self._unused: dict[Key, _Slot] = {}
         self._used: OrderedDict[Key, Frame] = OrderedDict()
         self._identities: dict[tuple[str, int, int], bytes] = {}
+        self._latest: dict[str, int] = {}
 
     def connected(self, name: str) -> bool:
         return name in self._connected
@@ -64,6 +67,7 @@ class JobInputs:
             self._used.move_to_end(key)
             return self._used[key]
         slot = self._unused.get(key) or self._ask_frame(key)
+        self._walk(name, frame)
         try:
             found: Frame = self._wait(slot)
         finally:
@@ -138,6 +142,14 @@ class JobInputs:
             key = self._plan.popleft()
             if key not in self._unused and key not in self._used:
                 self._unused[key] = self._ask_frame(key)
+
+    def _walk(self, name: str, frame: int) -> None:
+        """Asks for the next frames of an input that is gone through in order."""
+        if self._latest.get(name) == frame - 1:
+            for key in ((name, t) for t in range(frame + 1, min(frame + 1 + STEPS_AHEAD, self._frame))):
+                if key not in self._unused and key not in self._used:
+                    self._unused[key] = self._ask_frame(key)
+        self._latest[name] = frame
 
     def _ask_frame(self, key: Key) -> _Slot:
         number, slot = self._new_slot()

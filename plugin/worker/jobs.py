@@ -14,8 +14,9 @@ from nodes.footage.frame import Frame
 from plugin.worker import frames
 from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.failures import describe
+from plugin.worker.fields import JobStatus
 from plugin.worker.inputs import JobInputs
-from plugin.worker.messages import Failed, JobStatus, Message, Note, Render, Started
+from plugin.worker.messages import Failed, Message, Note, Render, Started
 from plugin.worker.turns import Turns
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Job:
         self._since = time.monotonic()
         self._state = "fetching"
         self._place = turns.queue(client, request.priority == "interactive")
-        self.inputs = JobInputs(request.job, request.inputs, self._place, client.send)
+        self.inputs = JobInputs(request, self._place, client.send)
 
     def run(self) -> None:
         """Ends with exactly one Result or Failed; raises nothing."""

@@ -17,7 +17,8 @@ from nodes.errors import WorkerError
 from plugin.worker import identity, paths
 from plugin.worker.connection import receive_now, send_now
 from plugin.worker.failures import Unusable
-from plugin.worker.messages import VERSION, Hello, Refused, Welcome
+from plugin.worker.fields import VERSION
+from plugin.worker.messages import Hello, Refused, Welcome
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import OtherVersion, Wire
 

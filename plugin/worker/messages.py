@@ -10,98 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-import msgpack
-
-from plugin.worker.schema import (
-    ProtocolError,
-    blob,
-    boolean,
-    integer,
-    listed,
-    mapped,
-    number,
-    read,
-    record,
-    scalar,
-    text,
-    word,
-    write,
+from plugin.worker.fields import (
+    Box,
+    BufferRef,
+    Bytes,
+    ClientStatus,
+    Colour,
+    FrameNumber,
+    Id,
+    IdOrNone,
+    Image,
+    JobStatus,
+    Kind,
+    ModelStatus,
+    Name,
+    Names,
+    Number,
+    Priority,
+    Span,
+    Text,
+    Truth,
 )
-
-VERSION = 1
-MAX_PAYLOAD = 1 << 20
-MAX_BUFFER = 1 << 36
-KINDS = ("footage", "parameter", "worker", "user", "memory", "cancelled", "internal")
-PRIORITIES = ("interactive", "batch")
-
-Id = Annotated[int, integer(1, 2**32 - 1)]
-IdOrNone = Annotated[int, integer(0, 2**32 - 1)]
-FrameNumber = Annotated[int, integer(-(2**31), 2**31 - 1)]
-Coordinate = Annotated[int, integer(-(2**24), 2**24)]
-Extent = Annotated[int, integer(0, 2**20)]
-Offset = Annotated[int, integer(0, MAX_BUFFER)]
-Bytes = Annotated[int, integer(0, 2**53)]
-Channels = Annotated[int, integer(1, 64)]
-Count = Annotated[int, integer(0, 2**20)]
-Number = Annotated[float, number]
-Truth = Annotated[bool, boolean]
-Name = Annotated[str, text(128)]
-Text = Annotated[str, text()]
-Kind = Annotated[str, word(*KINDS)]
-Priority = Annotated[str, word(*PRIORITIES)]
-Names = Annotated[tuple[str, ...], listed(text(128), 64)]
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A window in pixels, y downwards."""
-
-    x: Coordinate
-    y: Coordinate
-    width: Extent
-    height: Extent
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """First and last frame of an input, inclusive."""
-
-    first: FrameNumber
-    last: FrameNumber
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """A ColourSpace; `to_rec709` row by row."""
-
-    name: Text
-    transfer: Annotated[str, word("linear", "srgb", "ocio")]
-    to_rec709: Annotated[tuple[float, ...], listed(number, 9, 9)]
-    ocio_config: Text
-
-
-@dataclass(frozen=True, slots=True)
-class BufferRef:
-    """Shared memory of `size` bytes.
-
-    The descriptor travels with the first message that names `id` and is not sent again; the receiver answers with
-    Release when it no longer looks at the pixels. With `id` 0 the descriptor always comes along, the sender never
-    reuses the memory and no Release is wanted.
-    """
-
-    id: IdOrNone
-    size: Offset
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """float32 `[height, width, channels]`, rows from the top without padding, `offset` bytes into the buffer."""
-
-    name: Name
-    offset: Offset
-    height: Extent
-    width: Extent
-    channels: Channels
+from plugin.worker.schema import blob, integer, listed, mapped, record, scalar, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,33 +208,6 @@ class AskStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelStatus:
-    name: Text
-    network: Name
-    precision: Name
-    bytes: Bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ClientStatus:
-    pid: Id
-    name: Name
-    jobs: Count
-
-
-@dataclass(frozen=True, slots=True)
-class JobStatus:
-    """`state` is `fetching` (frames), `queued`, `computing` or `sending`; `seconds` since it was submitted."""
-
-    pid: Id
-    node: Name
-    frame: FrameNumber
-    priority: Priority
-    state: Name
-    seconds: Number
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """What `cleanplate worker status` says; sizes in bytes, times in seconds."""
 
@@ -356,36 +259,3 @@ Message = (
     | Status
     | Stop
 )
-TYPES: dict[int, type[Message]] = {kind.code: kind for kind in Message.__args__}
-
-
-def encode(message: Message) -> bytes:
-    """The payload of a message. Raises ProtocolError where a field is not what its check demands."""
-    payload: bytes = msgpack.packb(write(message, type(message).__name__))
-    if len(payload) > MAX_PAYLOAD:
-        raise ProtocolError(f"{type(message).__name__} takes {len(payload)} bytes, more than {MAX_PAYLOAD}")
-    return payload
-
-
-def decode(code: int, payload: bytes | bytearray | memoryview) -> Message:
-    """The message of a payload. Raises ProtocolError on anything that is not exactly one well-formed message."""
-    kind = TYPES.get(code)
-    if kind is None:
-        raise ProtocolError(f"there is no message {code}")
-    try:
-        fields = msgpack.unpackb(
-            payload,
-            raw=False,
-            strict_map_key=True,
-            max_str_len=SCALAR_LIMIT,
-            max_bin_len=64,
-            max_array_len=1024,
-            max_map_len=512,
-            max_ext_len=0,
-        )
-    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolError(f"{kind.__name__} is not readable: {str(error)[:200]}") from None
-    return read(kind, fields, kind.__name__)
-
-
-SCALAR_LIMIT = 4 * 16_384

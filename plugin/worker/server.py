@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import selectors
 import socket
 import threading
 import time
@@ -18,8 +19,9 @@ from nodes.face import Face
 from plugin.worker import identity, memory
 from plugin.worker.connection import receive_now, send_now
 from plugin.worker.device import Accelerator
+from plugin.worker.fields import VERSION
 from plugin.worker.jobs import Job
-from plugin.worker.messages import VERSION, Hello, Refused, Render, Status, Welcome
+from plugin.worker.messages import Hello, Refused, Render, Status, Welcome
 from plugin.worker.schema import ProtocolError
 from plugin.worker.session import MAX_JOBS, Session
 from plugin.worker.threads import Threads
@@ -27,6 +29,7 @@ from plugin.worker.turns import Turns
 from plugin.worker.wire import OtherVersion, Wire
 
 MAX_CLIENTS = 256
+MAX_GREETINGS = 64
 GREETING_SECONDS = 10.0
 HOUSEKEEPING_SECONDS = 5.0
 log = logging.getLogger(__name__)
@@ -54,19 +57,20 @@ class Server:
         self._frames = 0
         self._rested = True
         self._leaving = threading.Event()
+        self._waker = socket.socketpair()
+        self._greetings = threading.BoundedSemaphore(MAX_GREETINGS)
 
     def serve(self) -> None:
         """Returns when the worker was idle long enough, was told to stop, or was replaced and has no client left."""
-        self._listener.settimeout(min(HOUSEKEEPING_SECONDS, max(self._idle / 4, 0.05)))
-        while not self._leaving.is_set():
-            try:
-                connected, _ = self._listener.accept()
-            except TimeoutError:
+        every = min(HOUSEKEEPING_SECONDS, max(self._idle / 4, 0.05))
+        self._listener.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._waker[0], selectors.EVENT_READ)
+            while not self._leaving.is_set():
+                selector.select(every)
+                self._accept()
                 self._keep_house()
-            except OSError:
-                self._leaving.wait(0.1)
-            else:
-                threading.Thread(target=self._greet, args=(connected,), name="greeting", daemon=True).start()
         self._withdraw()
         for session in self._all_sessions():
             session.connection.hang_up()
@@ -75,9 +79,29 @@ class Server:
         """Makes `serve` return soon; safe in a signal handler."""
         self._leaving.set()
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+            self._waker[1].send(b".")
+
+    def _accept(self) -> None:
+        try:
+            connected, _ = self._listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            log.warning("a client could not be taken: %s", error)
+            self._leaving.wait(0.1)
+            return
+        if self._greetings.acquire(blocking=False):
+            threading.Thread(target=self._greet, args=(connected,), name="greeting", daemon=True).start()
+        else:
+            connected.close()
 
     def _greet(self, connected: socket.socket) -> None:
+        try:
+            self._greet_one(connected)
+        finally:
+            self._greetings.release()
+
+    def _greet_one(self, connected: socket.socket) -> None:
         connected.settimeout(GREETING_SECONDS)
         wire = Wire(connected)
         session = None
@@ -167,7 +191,7 @@ class Server:
             return
         if not sessions:
             log.info("leaving: idle for %.0f s", self._idle)
-            self._leaving.set()
+            self.stop()
         elif not self._rested:
             log.info("giving memory back: idle for %.0f s", self._idle)
             self._rested = True

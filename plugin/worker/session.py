@@ -10,11 +10,11 @@ from plugin.worker import frames
 from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.connection import Connection
 from plugin.worker.failures import exception
+from plugin.worker.fields import ClientStatus
 from plugin.worker.jobs import Job
 from plugin.worker.messages import (
     AskStatus,
     Cancel,
-    ClientStatus,
     Failed,
     FrameAnswer,
     Hello,

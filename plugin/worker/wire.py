@@ -15,7 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 
-from plugin.worker.messages import MAX_PAYLOAD, VERSION
+from plugin.worker.fields import MAX_PAYLOAD, VERSION
 from plugin.worker.schema import ProtocolError
 
 HEADER = struct.Struct("<4sHHIHH")

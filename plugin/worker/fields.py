@@ -1,0 +1,110 @@
+"""What the fields of messages may hold, and the records that messages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from plugin.worker.schema import boolean, integer, listed, number, text, word
+
+VERSION = 1
+MAX_PAYLOAD = 1 << 20
+MAX_BUFFER = 1 << 36
+KINDS = ("footage", "parameter", "worker", "user", "memory", "cancelled", "internal")
+PRIORITIES = ("interactive", "batch")
+
+Id = Annotated[int, integer(1, 2**32 - 1)]
+IdOrNone = Annotated[int, integer(0, 2**32 - 1)]
+FrameNumber = Annotated[int, integer(-(2**31), 2**31 - 1)]
+Coordinate = Annotated[int, integer(-(2**24), 2**24)]
+Extent = Annotated[int, integer(0, 2**20)]
+Offset = Annotated[int, integer(0, MAX_BUFFER)]
+Bytes = Annotated[int, integer(0, 2**53)]
+Channels = Annotated[int, integer(1, 64)]
+Count = Annotated[int, integer(0, 2**20)]
+Number = Annotated[float, number]
+Truth = Annotated[bool, boolean]
+Name = Annotated[str, text(128)]
+Text = Annotated[str, text()]
+Kind = Annotated[str, word(*KINDS)]
+Priority = Annotated[str, word(*PRIORITIES)]
+Names = Annotated[tuple[str, ...], listed(text(128), 64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A window in pixels, y downwards."""
+
+    x: Coordinate
+    y: Coordinate
+    width: Extent
+    height: Extent
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last frame of an input, inclusive."""
+
+    first: FrameNumber
+    last: FrameNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """A ColourSpace; `to_rec709` row by row."""
+
+    name: Text
+    transfer: Annotated[str, word("linear", "srgb", "ocio")]
+    to_rec709: Annotated[tuple[float, ...], listed(number, 9, 9)]
+    ocio_config: Text
+
+
+@dataclass(frozen=True, slots=True)
+class BufferRef:
+    """Shared memory of `size` bytes.
+
+    The descriptor travels with the first message that names `id` and is not sent again; the receiver answers with
+    Release when it no longer looks at the pixels. With `id` 0 the descriptor always comes along, the sender never
+    reuses the memory and no Release is wanted.
+    """
+
+    id: IdOrNone
+    size: Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """float32 `[height, width, channels]`, rows from the top without padding, `offset` bytes into the buffer."""
+
+    name: Name
+    offset: Offset
+    height: Extent
+    width: Extent
+    channels: Channels
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    name: Text
+    network: Name
+    precision: Name
+    bytes: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatus:
+    pid: Id
+    name: Name
+    jobs: Count
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """`state` is `fetching` (frames), `queued`, `computing` or `sending`; `seconds` since it was submitted."""
+
+    pid: Id
+    node: Name
+    frame: FrameNumber
+    priority: Priority
+    state: Name
+    seconds: Number
