@@ -16,6 +16,14 @@ NETWORKS: dict[str, str] = {
     "bgmv2": "models.bgmv2:MattingRefine",
     "bgmv2_base": "models.bgmv2:MattingBase",
     "rvm": "models.rvm:MattingNetwork",
+    "lama": "models.lama:LaMa",
+    "lama_regular": "models.lama:LaMaRegular",
+    "lama_discriminator": "models.lama:LaMaDiscriminator",
+    "pennet": "models.pennet:PENNet",
+    "pennet_discriminator": "models.pennet:PENNetDiscriminator",
+    "structureflow_structure": "models.structureflow:StructureGenerator",
+    "structureflow_flow": "models.structureflow:FlowGenerator",
+    "structureflow_discriminator": "models.structureflow:StructureFlowDiscriminator",
 }
 
 
