@@ -70,6 +70,15 @@ class Part:
         return sum(area * (2 if c.pixel_type == "half" else 4) // (c.x_sampling * c.y_sampling) for c in self.channels)
 
     @property
+    def chunk_bytes(self) -> int:
+        """Size of the largest chunk when it is uncompressed; a decoder holds some of them at once."""
+        window = self.data_window
+        columns, rows = window.width, min(window.height, _CHUNK_ROWS.get(self.compression, _MOST_ROWS))
+        if self.tile:
+            columns, rows = min(window.width, self.tile[0]), min(window.height, self.tile[1])
+        return columns * rows * sum(2 if channel.pixel_type == "half" else 4 for channel in self.channels)
+
+    @property
     def chunks(self) -> int:
         """How many chunks the part has at least (mip levels not counted)."""
         window = self.data_window

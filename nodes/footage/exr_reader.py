@@ -12,11 +12,13 @@ from nodes.footage.exr_header import DamagedHeader, ExrHeader, Part, read_header
 from nodes.footage.frame import Pixels
 from nodes.footage.layers import ChannelSource, FilePart, pick_layer
 from nodes.footage.luminance_chroma import to_rgb
+from nodes.footage.metadata import Attribute
 from nodes.footage.picture import Choice, Picture, check_size
 from nodes.footage.window import Window
 
 # How much smaller than the pixels a whole file can be; compressions that are not listed have no useful bound.
 _LARGEST_RATIO = {"none": 1, "rle": 130, "zips": 1200, "zip": 1200, "pxr24": 1600}
+_LARGEST_CHUNK = 600_000_000
 
 
 def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
@@ -53,7 +55,7 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
         display_window=main.display_window,
         pixel_aspect=_aspect(main),
         file_format="openexr",
-        attributes={**header.parts[0].attributes, **main.attributes},
+        attributes={**_without_view(header.parts[0].attributes), **main.attributes},
         straight_alpha=False,
         view=main.view or choice.view or (views[0] if views else ""),
     )
@@ -71,6 +73,10 @@ def _check(
         raise FootageError(
             f"{path} is damaged or cut off: its {header.file_size} bytes cannot hold "
             f"{window.width}x{window.height} pixels."
+        )
+    if part.chunk_bytes > _LARGEST_CHUNK:
+        raise FootageError(
+            f"{path} keeps its pixels in blocks of {part.chunk_bytes / 1e9:.1f} GB; write it again in scanlines."
         )
     odd = [channel for channel in part.channels if (channel.x_sampling, channel.y_sampling) != (1, 1)]
     if odd and not classic:
@@ -125,6 +131,10 @@ def _finish(
 def _is_subsampled_chroma(header: ExrHeader) -> bool:
     sampled = {c.name for c in header.parts[0].channels if (c.x_sampling, c.y_sampling) != (1, 1)}
     return len(header.parts) == 1 and bool(sampled) and sampled <= {"RY", "BY"}
+
+
+def _without_view(attributes: dict[str, Attribute]) -> dict[str, Attribute]:
+    return {name: value for name, value in attributes.items() if name != "view"}
 
 
 def _views(part: Part) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Pixels
 from nodes.footage.primaries import AP0, AP1, to_rec709
 
-BUILT_IN = "ocio://studio-config-latest"
+BUILT_IN = "ocio://default"
+CAMERAS = "ocio://studio-config-latest"  # the built-in configuration that has the cameras' spaces as well
 _LINEAR_REC709 = (
     "lin_rec709_scene", "lin_rec709", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "Utility - Linear - Rec.709",
     "lin_srgb", "scene-linear Rec.709-sRGB", "Linear Rec.709", "Linear BT.709",
@@ -22,9 +23,12 @@ _LINEAR_REC709 = (
 _THROUGH = (("lin_ap0_scene", AP0), ("ACES2065-1", AP0), ("ACES - ACES2065-1", AP0), ("ACEScg", AP1))
 
 
-def current_config() -> str:
-    """The configuration in use: the file $OCIO names, else the built-in one."""
-    return os.environ.get("OCIO") or BUILT_IN
+def _configs() -> tuple[str, ...]:
+    """The configurations in use: the file $OCIO names, else the built-in ones."""
+    name = os.environ.get("OCIO")
+    if not name:
+        return (BUILT_IN, CAMERAS)
+    return (name if name.startswith("ocio://") else os.path.abspath(name),)
 
 
 def config_label() -> str:
@@ -38,23 +42,27 @@ def find(name: str) -> ColourSpace | None:
 
     Raises ParameterError where $OCIO names a configuration that cannot be read.
     """
-    config = _config(current_config())
-    if config.getColorSpaceIndex(name.strip()) < 0:
-        return None
-    return ColourSpace(str(config.resolve(name.strip())), "ocio", ocio_config=current_config())
+    for config_name in _configs():
+        config = _config(config_name)
+        if config.getColorSpaceIndex(name.strip()) >= 0:
+            return ColourSpace(str(config.resolve(name.strip())), "ocio", ocio_config=config_name)
+    return None
 
 
 def names() -> list[str]:
     """All colour spaces of the current configuration."""
-    return [str(name) for name in _config(current_config()).getColorSpaceNames()]
+    found = (str(name) for config_name in _configs() for name in _config(config_name).getColorSpaceNames())
+    return list(dict.fromkeys(found))
 
 
 def convert(pixels: Pixels, space: ColourSpace, forward: bool) -> Pixels:
     """Pixels `[height, width, 3 or 1]` from the space to linear Rec.709, or the other way; float32.
 
-    Raises ParameterError where the configuration lacks the space or has no way to linear Rec.709.
+    Raises ParameterError where the configuration lacks the space or has no way to linear Rec.709. The configuration the
+    process started with is read once, any other for every call, which costs about 0.1 s.
     """
-    bridge, chromaticities = _bridge(space.ocio_config or BUILT_IN)
+    config = space.ocio_config or BUILT_IN
+    bridge, chromaticities = _bridge(config)
     grey = pixels.shape[2] == 1
     rgb = np.ascontiguousarray(np.repeat(pixels, 3, axis=2) if grey else pixels, dtype=np.float32)
     matrix = None
@@ -63,17 +71,23 @@ def convert(pixels: Pixels, space: ColourSpace, forward: bool) -> Pixels:
         if not forward:
             rgb = np.ascontiguousarray(rgb @ np.linalg.inv(matrix).astype(np.float32).T)
     source, target = (space.name, bridge) if forward else (bridge, space.name)
-    result = oiio.ImageBufAlgo.colorconvert(
-        oiio.ImageBuf(rgb), source, target, False, colorconfig=space.ocio_config or BUILT_IN
-    )
+    named = "" if config == _process_config() else config
+    result = oiio.ImageBufAlgo.colorconvert(oiio.ImageBuf(rgb), source, target, False, colorconfig=named)
     if result.has_error:
         raise ParameterError(
-            f"The OCIO configuration {space.ocio_config} cannot convert {source!r} to {target!r}: {result.geterror()}."
+            f"The OCIO configuration {config} cannot convert {source!r} to {target!r}: {result.geterror()}."
         )
     out = np.asarray(result.get_pixels(oiio.FLOAT), dtype=np.float32)
     if matrix is not None and forward:
         out = out @ matrix.astype(np.float32).T
     return np.ascontiguousarray(out[:, :, 1:2]) if grey else out
+
+
+@functools.lru_cache(maxsize=1)
+def _process_config() -> str:
+    """The configuration OpenImageIO took when it first needed one, and keeps."""
+    name = str(oiio.ColorConfig.default_colorconfig().configname())
+    return os.path.abspath(name) if os.path.isfile(name) else name
 
 
 @functools.lru_cache(maxsize=8)

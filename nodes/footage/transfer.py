@@ -8,7 +8,11 @@ from nodes.footage.frame import Pixels
 
 _F = np.float32
 _OFFSET = np.float32(10 ** ((95 - 685) / 300))  # Kodak's printing density: black at 95, white at 685, 0.002 per step
-_ALPHA, _BETA = 1.09929682680944, 0.018053968510807  # BT.2020 table 4: BT.709's numbers before they were rounded
+_CURVES = {
+    "srgb": (0.055, 12.92, 0.0031308, 2.4),
+    # BT.2020 table 4: BT.709's numbers before they were rounded.
+    "rec709": (0.09929682680944, 4.5, 0.018053968510807, 1 / 0.45),
+}
 
 
 def decode(pixels: Pixels, transfer: str) -> Pixels:
@@ -24,15 +28,13 @@ def decode(pixels: Pixels, transfer: str) -> Pixels:
             light = np.power(_F(10), pixels * _F(1023 / 300) - _F(685 / 300))
             return np.asarray((light - _OFFSET) / (1 - _OFFSET), dtype=np.float32)
         stored = np.abs(pixels)
-        if transfer == "srgb":
-            curve = (stored / _F(1.055) + _F(0.055 / 1.055)) ** _F(2.4)
-            light = np.where(stored <= 0.04045, stored / _F(12.92), curve)
-        elif transfer == "rec709":
-            curve = (stored / _F(_ALPHA) + _F((_ALPHA - 1) / _ALPHA)) ** _F(1 / 0.45)
-            light = np.where(stored < 4.5 * _BETA, stored / _F(4.5), curve)
-        else:
-            light = stored ** _F(_gamma(transfer))
-        return np.asarray(np.copysign(light, pixels), dtype=np.float32)
+        offset, slope, end, exponent = _curve(transfer)
+        light = stored + _F(offset)
+        light *= _F(1 / (1 + offset))
+        np.power(light, _F(exponent), out=light)
+        if slope:
+            np.multiply(stored, _F(1 / slope), out=light, where=stored <= _F(end * slope))
+        return np.copysign(light, pixels, out=light)
 
 
 def encode(pixels: Pixels, transfer: str) -> Pixels:
@@ -44,19 +46,20 @@ def encode(pixels: Pixels, transfer: str) -> Pixels:
             light = np.maximum(pixels * (1 - _OFFSET) + _OFFSET, _F(1e-7))
             return np.asarray((np.log10(light) + _F(685 / 300)) * _F(300 / 1023), dtype=np.float32)
         light = np.abs(pixels)
-        if transfer == "srgb":
-            curve = _F(1.055) * light ** _F(1 / 2.4) - _F(0.055)
-            stored = np.where(light <= 0.0031308, light * _F(12.92), curve)
-        elif transfer == "rec709":
-            curve = _F(_ALPHA) * light ** _F(0.45) - _F(_ALPHA - 1)
-            stored = np.where(light < _BETA, light * _F(4.5), curve)
-        else:
-            stored = light ** _F(1 / _gamma(transfer))
-        return np.asarray(np.copysign(stored, pixels), dtype=np.float32)
+        offset, slope, end, exponent = _curve(transfer)
+        stored = np.power(light, _F(1 / exponent))
+        stored *= _F(1 + offset)
+        stored -= _F(offset)
+        if slope:
+            np.multiply(light, _F(slope), out=stored, where=light <= _F(end))
+        return np.copysign(stored, pixels, out=stored)
 
 
-def _gamma(transfer: str) -> float:
+def _curve(transfer: str) -> tuple[float, float, float, float]:
+    """(offset, slope, end, exponent): ((stored + offset) / (1 + offset)) ** exponent above `end`, a line below it."""
     kind, _, value = transfer.partition(":")
-    if kind != "gamma" or not value:
+    if kind == "gamma" and value:
+        return 0.0, 0.0, 0.0, float(value)
+    if transfer not in _CURVES:
         raise ValueError(f"unknown transfer curve {transfer!r}")
-    return float(value)
+    return _CURVES[transfer]
