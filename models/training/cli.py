@@ -1,0 +1,89 @@
+"""`cleanplate train bgmv2`: draws the pool of pictures, runs the stages, exports weights."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+POOL = {"sprites": 720, "scenes": 300}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command; what they mean is in their help."""
+    parser.add_argument("network", choices=("bgmv2",))
+    parser.add_argument(
+        "--out", required=True, metavar="FOLDER", help="checkpoints, logs and the weights; continued if it exists"
+    )
+    parser.add_argument(
+        "--data", default="procedural", metavar="procedural|FOLDER", help="pictures: fgr/, pha/ and bgr/"
+    )
+    parser.add_argument("--pool", metavar="FOLDER", help="where procedural pictures are kept, default: OUT/pool")
+    parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")
+    parser.add_argument("--scenes", type=int, default=POOL["scenes"], help="backgrounds to draw")
+    parser.add_argument("--backbone", default="mobilenetv2", choices=("mobilenetv2", "resnet50", "resnet101"))
+    parser.add_argument("--stage", default="all", choices=("base", "refine", "all"))
+    parser.add_argument("--start", metavar="FILE", help="weights to start from, instead of the stage before")
+    parser.add_argument("--steps", type=int, default=0, help="of the stage, default: its own")
+    parser.add_argument("--until", type=int, help="stop at this step; a later run goes on from there")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches per step")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--full-precision", action="store_true", help="no bfloat16")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Trains; 0 when the weights are written. Wrong data end in a sentence."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        path = _train(options)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"cleanplate: {error}", file=sys.stderr)
+        return 1
+    print(f"weights: {path}")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> Path:
+    from models import weights
+    from models.training import bgmv2, pool
+    from models.training.folders import FolderExamples
+    from models.training.trainer import Settings, Trainer
+
+    out = Path(options.out)
+    examples: pool.Examples
+    if options.data == "procedural":
+        drawn = Path(options.pool) if options.pool else out / "pool"
+        pool.build(drawn, options.sprites, options.scenes)
+        examples = pool.Pool(drawn)
+    else:
+        examples = FolderExamples(Path(options.data))
+    settings = Settings(
+        out, options.seed, options.steps, options.device, not options.full_precision, options.accumulate
+    )
+    model = bgmv2.new_model(options.backbone)
+    if options.start:
+        model.load_state_dict(
+            weights.fit(weights.load_state_dict(options.start), "bgmv2", {"backbone": options.backbone})
+        )
+    state = model.state_dict()
+    stages = ("base", "refine") if options.stage == "all" else (options.stage,)
+    for name in stages:
+        model.load_state_dict(state)
+        state = Trainer(bgmv2.STAGES[name](), model, examples, settings).run(options.until)
+    path = out / f"bgmv2_{options.backbone}.safetensors"
+    weights.save(
+        path, compact(state), "bgmv2", {"backbone": options.backbone}, licence="Apache-2.0", source="cleanplate train"
+    )
+    return path
+
+
+def compact(state):  # type: ignore[no-untyped-def]
+    """The weights in half precision; batch-norm statistics, which are small and may not fit, stay in single."""
+    import torch
+
+    return {
+        key: value if "running_" in key or not value.is_floating_point() else value.to(torch.float16)
+        for key, value in state.items()
+    }

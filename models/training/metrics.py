@@ -1,0 +1,73 @@
+"""How far a matte is from the truth: the field's four measures (Rhemann et al., CVPR 2009) and the error at edges.
+
+Mattes are float arrays [H,W] in 0..1. MAD, MSE and edge error are means; Grad and Conn are sums over the picture / 1000.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from models.training.procedural.fields import Array
+
+GRADIENT_SIGMA = 1.4
+EDGE_REACH = 8
+LEVELS = 10
+SLACK = 0.15
+
+
+def mad(alpha: Array, truth: Array) -> float:
+    """Mean absolute difference."""
+    return float(np.abs(alpha - truth).mean())
+
+
+def mse(alpha: Array, truth: Array) -> float:
+    """Mean squared difference."""
+    return float(np.square(alpha - truth).mean())
+
+
+def grad(alpha: Array, truth: Array) -> float:
+    """Squared difference of the gradient magnitudes, Gaussian derivatives of sigma 1.4."""
+    return float(np.square(_gradient(alpha) - _gradient(truth)).sum() / 1000)
+
+
+def conn(alpha: Array, truth: Array) -> float:
+    """Difference in how far pixels hang together with the solid part both mattes share."""
+    lowest = np.full(alpha.shape, -1.0, np.float32)
+    for step in range(1, LEVELS + 1):
+        both = ((alpha >= step / LEVELS) & (truth >= step / LEVELS)).astype(np.uint8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(both, connectivity=4)
+        largest = np.zeros(alpha.shape, bool)
+        if count > 1:
+            largest = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+        lowest[(lowest == -1) & ~largest] = (step - 1) / LEVELS
+    lowest[lowest == -1] = 1.0
+
+    def connected(matte: Array) -> Array:
+        distance = matte - lowest
+        return np.asarray(1 - distance * (distance >= SLACK), np.float32)
+
+    return float(np.abs(connected(alpha) - connected(truth)).sum() / 1000)
+
+
+def edge_error(alpha: Array, truth: Array, reach: int = EDGE_REACH) -> float:
+    """Mean absolute difference within `reach` pixels of where the truth is neither solid nor empty."""
+    soft = ((truth > 0.02) & (truth < 0.98)).astype(np.uint8)
+    near = cv2.dilate(soft, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))) > 0
+    return float(np.abs(alpha - truth)[near].mean()) if near.any() else 0.0
+
+
+MEASURES = {"MAD": mad, "MSE": mse, "Grad": grad, "Conn": conn, "edge": edge_error}
+# What the table multiplies a measure by; Grad and Conn have their own scale.
+SCALES = {"MAD": 1e3, "MSE": 1e3, "Grad": 1.0, "Conn": 1.0, "edge": 1e3}
+
+
+def _gradient(matte: Array) -> Array:
+    reach = int(np.ceil(3 * GRADIENT_SIGMA))
+    x = np.arange(-reach, reach + 1, dtype=np.float64)
+    smooth = np.exp(-(x**2) / (2 * GRADIENT_SIGMA**2))
+    slope = -x / GRADIENT_SIGMA**2 * smooth
+    norm = np.sqrt(np.square(np.outer(smooth, slope)).sum())
+    across = cv2.sepFilter2D(matte.astype(np.float32), -1, slope / norm, smooth, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(matte.astype(np.float32), -1, smooth / norm, slope, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(np.sqrt(across**2 + down**2), np.float32)
