@@ -1,4 +1,4 @@
-.PHONY: setup demo test bench lint lock clean
+.PHONY: setup demo test bench lint lock
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.ready
@@ -16,6 +16,12 @@ $(STAMP): requirements.lock requirements-setup.lock pyproject.toml
 lock:
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements.in -o requirements.lock --custom-compile-command "make lock"
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-setup.in -o requirements-setup.lock --custom-compile-command "make lock"
+
+demo: $(STAMP)
+	$(VENV)/bin/cleanplate demo
+
+bench: $(STAMP)
+	$(VENV)/bin/python -m plugin.bench
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -q

@@ -181,7 +181,7 @@ class ShotRender:
         if passes.notes:
             provenance["notes"] = " ".join(passes.notes)
         for path, results in self.shot.paths(frame).items():
-            layers = [_layer(result, passes) for result in results]
+            layers = layers_of(results, passes)
             writer.write_frame(
                 path,
                 [writer.pass_layer(layer) for layer in layers] if self.shot.out.has_pass else layers,
@@ -195,6 +195,9 @@ class ShotRender:
         return milliseconds
 
 
-def _layer(result: Pass, passes: Passes) -> writer.Layer:
-    pixels = passes.images[result.name]
-    return writer.Layer(result.layer, result.channels, pixels, "float" if result.exact else None)
+def layers_of(results: Sequence[Pass], passes: Passes) -> list[writer.Layer]:
+    """The named passes of a frame as layers of a file."""
+    return [
+        writer.Layer(result.layer, result.channels, passes.images[result.name], "float" if result.exact else None)
+        for result in results
+    ]
