@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from nodes import face as faces
 from nodes.engine import Engine
@@ -42,19 +43,19 @@ def find(name: str) -> Face:
 
 def create_engine(face: Face) -> Engine:
     """A new engine of the node; imports the node's module, and with it torch."""
-    if face.module.startswith("nodes."):
-        module = importlib.import_module(face.module)
-    else:
-        module = _import_beside(face)
-    return module.engine()  # type: ignore[no-any-return]
+    ours = face.module.startswith("nodes.")
+    module = importlib.import_module(face.module) if ours else _import_beside(face)
+    engine: Engine = module.engine()
+    return engine
 
 
-def _import_beside(face: Face) -> object:
+def _import_beside(face: Face) -> ModuleType:
     for folder in folders():
         path = folder / f"{face.module}.py"
         if path.is_file():
             spec = importlib.util.spec_from_file_location(f"cleanplate_node_{face.module}", path)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = importlib.util.module_from_spec(spec)
             sys.modules[spec.name] = module
             spec.loader.exec_module(module)

@@ -66,7 +66,7 @@ class Device(Protocol):
     def model(
         self, weights: str, network: str, options: Mapping[str, Any], dtype: torch.dtype | None = None
     ) -> nn.Module:
-        """The network with these weights, in eval mode, on the device, in `dtype` (default: the device's), channels-last.
+        """The network with these weights: eval mode, on the device, in `dtype` (default: the device's), channels-last.
 
         Loaded once whoever uses it; dropped, least recently used first, when memory is short. `weights` is a name,
         a file, or empty for the node's default.

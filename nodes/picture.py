@@ -110,7 +110,7 @@ def mask_pixels(frame: Frame, window: Window) -> Pixels:
 
 
 def place(pixels: Pixels, have: Window, want: Window, edge: bool) -> Pixels:
-    """`pixels` `[H,W,C]` of the window `have`, cut and continued to `want`: by the border pixels if `edge`, else by 0."""
+    """`pixels` `[H,W,C]` of the window `have`, cut or continued to `want`: by border pixels if `edge`, else by 0."""
     if have == want:
         return pixels
     if have.empty:

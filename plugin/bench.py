@@ -91,8 +91,9 @@ def _print(row: Row) -> None:
     client = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     total = row.decode + row.network + row.encode
     print(
-        f"{row.node:<18}{row.size:<6}{row.decode:>8.3f}{row.network:>9.3f}{row.encode:>8.3f}{row.whole:>8.3f}{total:>8.3f}"
-        f"{row.ratio:>11.2f}{1 / row.whole:>7.2f}{row.worker_peak / MIB:>12.0f}{client / MIB:>12.0f}{row.moved / MIB:>11.0f}",
+        f"{row.node:<18}{row.size:<6}{row.decode:>8.3f}{row.network:>9.3f}{row.encode:>8.3f}{row.whole:>8.3f}"
+        f"{total:>8.3f}{row.ratio:>11.2f}{1 / row.whole:>7.2f}{row.worker_peak / MIB:>12.0f}{client / MIB:>12.0f}"
+        f"{row.moved / MIB:>11.0f}",
         flush=True,
     )
 
@@ -103,7 +104,7 @@ def make_shot(folder: Path, size: tuple[int, int], count: int) -> dict[str, str]
     window = Window(0, 0, *size)
 
     def save(path: Path, pixels: np.ndarray) -> None:
-        big = cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC)
+        big = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.float32)
         write_frame(str(path), [("", "RGB", big)], Frame(big, tuple("RGB"), window, window))
 
     save(folder / "plate.exr", demo_shot.clean_plate())
@@ -131,7 +132,9 @@ class _Memory:
         return self.footage[name].identity(first, last)
 
 
-def measure(node: str, size: str, patterns: Mapping[str, str], count: int, device: str, settings: Mapping[str, Any]) -> Row:
+def measure(
+    node: str, size: str, patterns: Mapping[str, str], count: int, device: str, settings: Mapping[str, Any]
+) -> Row:
     """One row of the table. Raises WeightsError where the node has no weights."""
     face = catalogue.find(node)
     params = face.parse(settings)

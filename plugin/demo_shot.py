@@ -1,4 +1,4 @@
-"""The bundled demo shot: made by the software itself from a seed, in scene-linear light, with everything real shots have.
+"""The bundled demo shot: made by the software itself, in scene-linear light, with everything real shots have.
 
 A figure with loose hair walks in front of buildings: motion blur, lamps above 1, overscan, timecode; and a clean plate
 that is not quite the same picture: other noise, 3 % more exposure, one pixel aside.
@@ -29,7 +29,7 @@ LAMP_LEVEL = 6.0
 
 @dataclass(frozen=True)
 class DemoFrame:
-    """One frame over `OVERSCAN`: the shot and its true foreground `[H,W,3]` in scene-linear light, true alpha `[H,W,1]`."""
+    """One frame over `OVERSCAN`: the shot and its true foreground `[H,W,3]` in light, and its true alpha `[H,W,1]`."""
 
     number: int
     source: Pixels
@@ -41,7 +41,7 @@ def clean_plate(seed: int = 5) -> Pixels:
     """The plate as it was shot: scene-linear, `[H,W,3]` over `OVERSCAN`, brighter and shifted against the shot."""
     shifted = cv2.warpAffine(
         _scene(seed),
-        np.float64([[1, 0, PLATE_SHIFT], [0, 1, 0]]),  # type: ignore[arg-type]
+        np.array([[1, 0, PLATE_SHIFT], [0, 1, 0]]),
         (OVERSCAN.width, OVERSCAN.height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
@@ -85,7 +85,7 @@ def _scene(seed: int) -> Pixels:
         lamp = np.zeros(scene.shape[:2], np.float32)
         cv2.circle(lamp, (round(x), round(y)), int(rng.integers(6, 11)), 1.0, -1, cv2.LINE_AA)
         glow = cv2.GaussianBlur(lamp, (0, 0), 14) * 0.9
-        tint = np.float32([1.0, 0.86, 0.62])
+        tint = np.array([1.0, 0.86, 0.62], np.float32)
         scene = scene * (1 - lamp[..., None]) + LAMP_LEVEL * tint * lamp[..., None] + tint * glow[..., None]
     return scene
 
@@ -109,7 +109,8 @@ def _posed(figure: Pixels, moment: float) -> Pixels:
     x = OVERSCAN.width * (0.28 + 0.42 * moment)
     y = OVERSCAN.height + 6 * np.sin(2 * np.pi * 3 * moment) + 8
     matrix[:, 2] += (x - size / 2, y - size)
-    return cv2.warpAffine(figure, matrix, (OVERSCAN.width, OVERSCAN.height), flags=cv2.INTER_AREA)
+    posed = cv2.warpAffine(figure, matrix, (OVERSCAN.width, OVERSCAN.height), flags=cv2.INTER_AREA)
+    return np.asarray(posed, np.float32)
 
 
 def _noisy(light: Pixels, rng: np.random.Generator) -> Pixels:

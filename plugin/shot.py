@@ -48,7 +48,7 @@ class Shot:
     def key(self, frame: int) -> str:
         """Digest of everything that decides a frame's pixels: equal keys mean that the file need not be rendered."""
         digest = hashlib.sha256()
-        settings = {p.name: self.params[p.name] for p in self.face.parameters if p.changes_pixels}
+        settings = self.settings()
         names = [result.name for result in self.passes]
         digest.update(
             json.dumps(
@@ -60,6 +60,10 @@ class Shot:
             digest.update(name.encode())
             digest.update(footage.identity(first, frame))
         return digest.hexdigest()
+
+    def settings(self) -> dict[str, Any]:
+        """The parameters that decide pixels."""
+        return {p.name: self.params[p.name] for p in self.face.parameters if p.changes_pixels}
 
     def paths(self, frame: int) -> dict[str, tuple[Pass, ...]]:
         """The files of a frame and the passes in each: one file with layers, or one per pass."""
@@ -91,7 +95,7 @@ class ShotRender:
         self._notes: set[str] = set()
 
     def run(self) -> Summary:
-        """Renders what is not finished yet. A frame that cannot be read fails alone; everything else ends the render."""
+        """Renders what is not finished. A frame that cannot be read fails alone; everything else ends the render."""
         began = time.monotonic()
         try:
             for frame, key in self._announced():
@@ -170,7 +174,7 @@ class ShotRender:
     def _write(self, frame: int, key: str, passes: Passes, source: Frame) -> float:
         info = dict(passes.info)
         milliseconds = float(info.pop("milliseconds", 0.0))
-        settings = {name: value for name, value in self.shot.params.items() if self.shot.face.parameter(name).changes_pixels}
+        settings = self.shot.settings()
         provenance = {
             "node": self.shot.face.id,
             "version": f"{version('cleanplate')} (node {self.shot.face.version})",

@@ -22,7 +22,8 @@ class Shell:
         }
 
     def start(self, *arguments: object) -> subprocess.Popen:
-        command = [sys.executable, "-c", "import sys; from plugin.cli import main; sys.exit(main())", *map(str, arguments)]
+        program = "import sys; from plugin.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", program, *map(str, arguments)]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -85,7 +85,11 @@ def test_data_windows_need_not_agree():
     big = RNG.random((96, 96, 3), np.float32)
     source = picture(big[16:80, 16:80], display=display)
     wide = render(
-        "BackgroundMatte", 1, ArrayInputs(Source=source, C=picture(big, at=(-16, -16), display=display)), device(), **SETTINGS
+        "BackgroundMatte",
+        1,
+        ArrayInputs(Source=source, C=picture(big, at=(-16, -16), display=display)),
+        device(),
+        **SETTINGS,
     )
     tight = render("BackgroundMatte", 1, ArrayInputs(Source=source, C=source), device(), **SETTINGS)
     assert wide.window == Window(0, 0, 64, 64)
@@ -103,7 +107,7 @@ def shot_of(size):
 
 
 def test_no_plate_and_a_plate_of_another_size_are_sentences():
-    with pytest.raises(ParameterError, match="no clean plate.*--plate"):
+    with pytest.raises(ParameterError, match=r"no clean plate.*--plate"):
         render("BackgroundMatte", 1, ArrayInputs(Source=picture(np.zeros((8, 8, 3)))), device())
     inputs = ArrayInputs(Source=picture(np.zeros((8, 8, 3))), C=picture(np.zeros((8, 9, 3))))
     with pytest.raises(ParameterError, match="clean plate is 9x8 and the source 8x8"):
@@ -111,7 +115,9 @@ def test_no_plate_and_a_plate_of_another_size_are_sentences():
 
 
 def test_a_backbone_that_the_weights_are_not_is_a_sentence():
-    with pytest.raises(ParameterError, match="'backbone' is resnet50, but the weights 'bgmv2_resnet50' were trained for"):
+    with pytest.raises(
+        ParameterError, match="'backbone' is resnet50, but the weights 'bgmv2_resnet50' were trained for"
+    ):
         render("BackgroundMatte", 1, shot(), device(), backbone="resnet50")
 
 
@@ -141,7 +147,9 @@ def test_a_plate_that_moved_is_laid_under_the_shot():
     import cv2
 
     texture = cv2.resize(RNG.random((60, 80, 3), np.float32), (320, 240), interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    moved = cv2.warpAffine(texture, np.float64([[1, 0.01, 3], [-0.01, 1, -2]]), (320, 240), borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.warpAffine(
+        texture, np.float64([[1, 0.01, 3], [-0.01, 1, -2]]), (320, 240), borderMode=cv2.BORDER_REFLECT
+    )
     source = picture(texture)
     in_place = render("BackgroundMatte", 1, ArrayInputs(Source=source, C=source), device(), **SETTINGS)
     inputs = ArrayInputs(Source=source, C=picture(moved))

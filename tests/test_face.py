@@ -45,9 +45,11 @@ def test_any_text_is_parsed_or_refused(text, parameter):
     try:
         value = parameter.parse(text)
     except ParameterError as error:
-        assert parameter.name in str(error)
+        message = str(error)
     else:
+        message = parameter.name
         assert parameter.parse(value) == value
+    assert parameter.name in message
 
 
 def test_an_unknown_node_is_named_with_the_nearest_one():

@@ -71,9 +71,7 @@ def same(shell, a, b, numbers=range(FIRST, LAST + 1)):
     def layers(pattern, number):
         return [pixels(shell, pattern, number, layer) for layer in ("", "matte", "fg", "refine")]
 
-    return all(
-        np.array_equal(x, y) for n in numbers for x, y in zip(layers(a, n), layers(b, n), strict=True)
-    )
+    return all(np.array_equal(x, y) for n in numbers for x, y in zip(layers(a, n), layers(b, n), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -193,21 +191,37 @@ def test_an_interrupted_render_leaves_finished_frames_only(rendered):
 
 
 def test_one_sequence_per_pass(shell):
-    shell.run("render", "background-matte", *BACKGROUND, "--frames", "1001", "--out", "split/%P.####.exr", "--passes", "alpha,error")
+    shell.run(
+        "render",
+        "background-matte",
+        *BACKGROUND,
+        "--frames",
+        "1001",
+        "--out",
+        "split/%P.####.exr",
+        "--passes",
+        "alpha,error",
+    )
     assert sorted(path.name for path in (shell.folder / "split").iterdir()) == ["alpha.1001.exr", "error.1001.exr"]
 
 
 WRONG = [
     (("background-matte", "--source", "shot.####.exr", "--weights", "bgmv2.safetensors"), "needs --plate"),
     (("background-matte", "--source", "shot.####.exr", "--plate", "nowhere.exr"), "--plate: .*nowhere.exr"),
-    (("background-matte", *BACKGROUND, "--frames", "2000-2003"), "2000-2003 are outside the source, which has 1001-1008"),
+    (
+        ("background-matte", *BACKGROUND, "--frames", "2000-2003"),
+        "2000-2003 are outside the source, which has 1001-1008",
+    ),
     (("background-matte", *BACKGROUND, "--set", "refineMod=amount"), "did you mean 'refineMode'"),
     (("background-matte", *BACKGROUND, "--set", "alphaWhite=7"), "'alphaWhite' cannot be 7"),
     (("background-matte", *BACKGROUND[:-4], "--weights", "rvm.safetensors"), "rvm.*do not fit BackgroundMatte"),
     (("background-matte", *BACKGROUND[:-4], "--weights", "cut.safetensors"), "cut.safetensors"),
     (("background-mat", *BACKGROUND), "did you mean 'background-matte'"),
     (("background-matte", *BACKGROUND, "--input-space", "ACEScgg"), "ACEScg"),
-    (("background-matte", *BACKGROUND[:2], "--plate", "small.exr", *BACKGROUND[4:]), "clean plate is 30x20 and the source 60x44"),
+    (
+        ("background-matte", *BACKGROUND[:2], "--plate", "small.exr", *BACKGROUND[4:]),
+        "clean plate is 30x20 and the source 60x44",
+    ),
 ]
 
 

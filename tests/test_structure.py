@@ -58,7 +58,12 @@ def test_typing():
 
 @pytest.mark.parametrize(
     "modules",
-    ["plugin.cli.main, plugin.cli.render, plugin.shot", "plugin.worker.client", "nodes.footage.reader", "models.weights"],
+    [
+        "plugin.cli.main, plugin.cli.render, plugin.shot",
+        "plugin.worker.client",
+        "nodes.footage.reader",
+        "models.weights",
+    ],
 )
 def test_the_client_does_without_torch(modules):
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
@@ -75,4 +80,5 @@ def test_no_registry_address_and_no_big_file_is_committed():
     for path in files:
         if path.suffix in (".lock", ".toml", ".in", ".txt", ".cfg"):
             text = path.read_text("utf-8")
-            assert "index-url" not in text and "://" not in text.replace("https://www.apache.org", "")
+            assert "index-url" not in text
+            assert "://" not in text

@@ -1,4 +1,4 @@
-"""The two stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to procedural pictures and small machines.
+"""The two stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to small machines.
 
 First the coarse network alone at the sizes it sees in use, then the whole network on large crops with the coarse
 network's batch norms frozen. See `cards` of the bundled weights for what a run gave.
@@ -123,14 +123,16 @@ class RefineStage:
         )
 
 
-STAGES = {"base": BaseStage, "refine": RefineStage}
+def stage(name: str) -> BaseStage | RefineStage:
+    """The stage called `base` or `refine`."""
+    return BaseStage() if name == "base" else RefineStage()
 
 
 def new_model(backbone: str) -> MattingRefine:
     """An untrained network, channels-last."""
     model = models.create("bgmv2", backbone=backbone)
     assert isinstance(model, MattingRefine)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return model.to(memory_format=torch.channels_last)
 
 
 def raw_coarse(model: MattingRefine, src: Tensor, bgr: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def _train(options: argparse.Namespace) -> Path:
     stages = ("base", "refine") if options.stage == "all" else (options.stage,)
     for name in stages:
         model.load_state_dict(state)
-        state = Trainer(bgmv2.STAGES[name](), model, examples, settings).run(options.until)
+        state = Trainer(bgmv2.stage(name), model, examples, settings).run(options.until)
     path = out / f"bgmv2_{options.backbone}.safetensors"
     weights.save(
         path, compact(state), "bgmv2", {"backbone": options.backbone}, licence="Apache-2.0", source="cleanplate train"

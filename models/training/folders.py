@@ -82,7 +82,8 @@ def _read(path: Path) -> Array:
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=2)
     order = [2, 1, 0, 3][: picture.shape[2]]
-    return picture[..., order].astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+    most = 255 if picture.dtype == np.uint8 else 65535
+    return np.asarray(picture[..., order] / np.float32(most), np.float32)
 
 
 def _seen(rng: np.random.Generator, picture: Array, view: View, height: float, border: int) -> Array:

@@ -1,6 +1,6 @@
-"""How far a matte is from the truth: the field's four measures (Rhemann et al., CVPR 2009) and the error at edges.
+"""How far a matte is from the truth: the field's four measures (Rhemann et al., CVPR 2009) and the edge error.
 
-Mattes are float arrays [H,W] in 0..1. MAD, MSE and edge error are means; Grad and Conn are sums over the picture / 1000.
+Mattes are float arrays [H,W] in 0..1. MAD, MSE and edge error are means, Grad and Conn sums over the picture / 1000.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class Pool:
 
     def _warp(self, rng: np.random.Generator, which: int, way: NDArray[np.float64], view: View) -> tuple[Array, Array]:
         picture = _warp_level([level[which] for level in self.sprites], way, view, cv2.BORDER_CONSTANT)
-        return _tint(rng, picture[..., :3], 0.2), np.asarray(picture[..., 3], np.float32) / 255
+        return _tint(rng, picture[..., :3], 0.2), np.asarray(picture[..., 3] / np.float32(255), np.float32)
 
     def _disguise(
         self,

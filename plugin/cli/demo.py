@@ -55,7 +55,8 @@ def write_shot(folder: str) -> tuple[str, str]:
         name = f"{frame.number:04d}"
         described = _described(frame.number)
         write_frame(source.replace("####", name), [("", "RGB", frame.source)], described)
-        write_frame(truth.replace("####", name), [("", "RGB", frame.foreground), ("matte", "A", frame.alpha)], described)
+        true_layers = [("", "RGB", frame.foreground), ("matte", "A", frame.alpha)]
+        write_frame(truth.replace("####", name), true_layers, described)
     return plate, source
 
 
@@ -67,7 +68,7 @@ def show(source: str, plate: str, passes: str, columns: int = 3) -> Pixels:
         ("plate (the shot)", [_cut(Footage(source).frame(n)) for n in chosen]),
         ("alpha", [_cut(Footage(passes, "matte").frame(n)) for n in chosen]),
         ("foreground, premultiplied", [_cut(Footage(passes).frame(n))[..., :3] for n in chosen]),
-        ("refinement map: computed again at full resolution", [_cut(Footage(passes, "refine").frame(n)) for n in chosen]),
+        ("refinement map", [_cut(Footage(passes, "refine").frame(n)) for n in chosen]),
         ("composite over a new background", [_composite(passes, n) for n in chosen]),
     ]
     return contact_sheet(rows)
@@ -76,9 +77,8 @@ def show(source: str, plate: str, passes: str, columns: int = 3) -> Pixels:
 def _composite(passes: str, number: int) -> Pixels:
     result = _cut(Footage(passes).frame(number))
     height, width = result.shape[:2]
-    sky = np.float32([0.10, 0.28, 0.62]) + np.linspace(0, 1, height, dtype=np.float32)[:, None, None] * np.float32(
-        [0.55, 0.32, -0.1]
-    )
+    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    sky = np.array([0.10, 0.28, 0.62], np.float32) + down * np.array([0.55, 0.32, -0.1], np.float32)
     return over(result[..., :3], result[..., 3:], np.broadcast_to(sky, (height, width, 3)))
 
 

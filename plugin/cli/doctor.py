@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _system() -> str:
-    return f"cleanplate {version('cleanplate')}, Python {platform.python_version()} in {sys.prefix}, {platform.platform()}"
+    python = f"Python {platform.python_version()} in {sys.prefix}"
+    return f"cleanplate {version('cleanplate')}, {python}, {platform.platform()}"
 
 
 def _packages() -> str:

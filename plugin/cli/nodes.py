@@ -37,7 +37,8 @@ def manual(face: Face) -> str:
     lines = [f"{face.label} ({face.command}, {face.id}, version {face.version})", _wrapped(face.description, 2)]
     lines += ["", "Inputs"]
     for entry in face.inputs:
-        lines += [f"  --{entry.option}  ({entry.name}{', optional' if entry.optional else ''})", _wrapped(entry.hint, 6)]
+        optional = ", optional" if entry.optional else ""
+        lines += [f"  --{entry.option}  ({entry.name}{optional})", _wrapped(entry.hint, 6)]
     for page in dict.fromkeys(parameter.page for parameter in face.parameters):
         lines += ["", f"Parameters: {page}"]
         for parameter in face.parameters:

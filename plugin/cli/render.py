@@ -37,9 +37,7 @@ def add_parser(commands: Any) -> None:
     for option in options:
         parser.add_argument(f"--{option}", metavar="PATTERN", dest=f"footage_{option}", help=_input_help(option))
     parser.add_argument("--frames", metavar="A-B[xSTEP]", help="frames to render, default: all of the source")
-    parser.add_argument(
-        "--out", metavar="PATTERN", required=True, help="files to write, such as out/matte.####.exr; %%P for one per pass"
-    )
+    parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as out/matte.####.exr")
     parser.add_argument("--weights", metavar="FILE|NAME", help="trained weights, default: the node's own")
     parser.add_argument("--input-space", metavar="S", help="colour space of the source, default: as the file says")
     parser.add_argument("--device", metavar="D", help="auto, cpu or cuda:N")
@@ -120,7 +118,10 @@ def _settings(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _footage(face: Face, options: argparse.Namespace, params: dict[str, Any]) -> dict[str, Footage]:
-    given = {option.removeprefix("footage_"): value for option, value in vars(options).items() if option.startswith("footage_") and value}
+    prefix = "footage_"
+    given = {
+        name.removeprefix(prefix): value for name, value in vars(options).items() if name.startswith(prefix) and value
+    }
     if params["sourceFile"]:
         given.setdefault(face.inputs[0].option, params["sourceFile"])
     known = {entry.option: entry for entry in face.inputs}
@@ -165,8 +166,8 @@ def _frames(text: str | None, source: Footage) -> list[int]:
 
 def _refuse_overwriting(out: FileSequence, footage: dict[str, Footage], frames: Sequence[int]) -> None:
     for source in footage.values():
-        pass_name = "alpha" if out.has_pass else None
-        if os.path.abspath(out.path(frames[0], pass_name=pass_name)) == os.path.abspath(source.sequence.path(frames[0])):
+        written = out.path(frames[0], pass_name="alpha" if out.has_pass else None)
+        if os.path.abspath(written) == os.path.abspath(source.sequence.path(frames[0])):
             raise ParameterError(f"--out {out.pattern} would overwrite the footage: choose other file names")
 
 

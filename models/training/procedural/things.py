@@ -163,7 +163,7 @@ def furniture(rng: np.random.Generator, size: int) -> tuple[Array, bool]:
             corners = c + rng.uniform(-0.4, 0.4, (int(rng.integers(3, 8)), 2)) * size
             r = rng.uniform(0.01, 0.12) * u
             _skin(rng, canvas, [Tube(np.stack([a, b]).astype(np.float32), np.float32([r, r]))
-                                for a, b in zip(corners[:-1], corners[1:], strict=True)], texture, u)  # fmt: skip
+                                for a, b in itertools.pairwise(corners)], texture, u)  # fmt: skip
         elif kind == "box":
             half = rng.uniform(0.1, 0.38, 2) * size
             skew = rng.normal(0, 0.15, (4, 2)) * half
