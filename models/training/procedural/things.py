@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from models.training.procedural.fields import Array, colour, hair_colour, hsv, value_noise
