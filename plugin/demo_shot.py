@@ -19,6 +19,7 @@ from nodes.footage.window import Window
 FORMAT = Window(0, 0, 960, 540)
 OVERSCAN = Window(-20, -14, 1000, 568)
 FIRST, COUNT = 1001, 24
+FIGURE_SEED, SCENE_SEED = 3003, 2002
 # Positions of the figure within one frame's exposure: a 180 degree shutter.
 SHUTTER_SAMPLES = 7
 NOISE = 0.004
@@ -37,22 +38,22 @@ class DemoFrame:
     foreground: Pixels
 
 
-def clean_plate(seed: int = 5) -> Pixels:
+def clean_plate() -> Pixels:
     """The plate as it was shot: scene-linear, `[H,W,3]` over `OVERSCAN`, brighter and shifted against the shot."""
     shifted = cv2.warpAffine(
-        _scene(seed),
+        _scene(),
         np.array([[1, 0, PLATE_SHIFT], [0, 1, 0]]),
         (OVERSCAN.width, OVERSCAN.height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return _noisy(shifted * PLATE_EXPOSURE, np.random.default_rng(seed + 1))
+    return _noisy(shifted * PLATE_EXPOSURE, np.random.default_rng(SCENE_SEED + 1))
 
 
-def frames(seed: int = 5, count: int = COUNT) -> Iterator[DemoFrame]:
+def frames(count: int = COUNT) -> Iterator[DemoFrame]:
     """The frames of the shot, one after the other."""
-    scene = _scene(seed)
-    figure = _figure(seed)
+    scene = _scene()
+    figure = _figure()
     for index in range(count):
         premultiplied = np.mean(
             [_posed(figure, (index + shutter) / COUNT) for shutter in np.linspace(-0.25, 0.25, SHUTTER_SAMPLES)], axis=0
@@ -61,7 +62,7 @@ def frames(seed: int = 5, count: int = COUNT) -> Iterator[DemoFrame]:
         source = premultiplied[..., :3] + (1 - alpha) * scene
         yield DemoFrame(
             FIRST + index,
-            _noisy(source, np.random.default_rng([seed, index])),
+            _noisy(source, np.random.default_rng([FIGURE_SEED, index])),
             alpha,
             (premultiplied[..., :3] / np.maximum(alpha, 1e-4)).astype(np.float32),
         )
@@ -77,8 +78,8 @@ def _linear(encoded: Pixels) -> Pixels:
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def _scene(seed: int) -> Pixels:
-    rng = np.random.default_rng(seed)
+def _scene() -> Pixels:
+    rng = np.random.default_rng(SCENE_SEED)
     scene = _linear(background(rng, OVERSCAN.height, OVERSCAN.width, "facade"))
     for _ in range(4):
         x, y = rng.uniform(0.05, 0.95) * OVERSCAN.width, rng.uniform(0.1, 0.45) * OVERSCAN.height
@@ -90,24 +91,21 @@ def _scene(seed: int) -> Pixels:
     return scene
 
 
-def _figure(seed: int) -> Pixels:
-    """Premultiplied scene-linear RGBA of the figure, with a bright rim where the lamps catch it."""
-    picture = sprite(np.random.default_rng(FIGURE_SEED), 720, "person", "half").picture
+def _figure() -> Pixels:
+    """Premultiplied scene-linear RGBA of the figure."""
+    picture = sprite(np.random.default_rng(FIGURE_SEED), 720, "person", "bust").picture
     alpha = picture[..., 3:]
     return np.concatenate([_linear(picture[..., :3]) * alpha, alpha], axis=2)
-
-
-FIGURE_SEED = 3
 
 
 def _posed(figure: Pixels, moment: float) -> Pixels:
     """The figure at a moment (0 to 1 over the shot) over `OVERSCAN`: it walks across and sways."""
     size = figure.shape[0]
-    scale = 0.74
+    scale = 0.72
     sway = 2.5 * np.sin(2 * np.pi * 1.5 * moment)
     matrix = cv2.getRotationMatrix2D((size / 2, size), sway, scale)
-    x = OVERSCAN.width * (0.28 + 0.42 * moment)
-    y = OVERSCAN.height + 6 * np.sin(2 * np.pi * 3 * moment) + 8
+    x = OVERSCAN.width * (0.36 + 0.24 * moment)
+    y = OVERSCAN.height + 5 * np.sin(2 * np.pi * 2 * moment) + 8
     matrix[:, 2] += (x - size / 2, y - size)
     posed = cv2.warpAffine(figure, matrix, (OVERSCAN.width, OVERSCAN.height), flags=cv2.INTER_AREA)
     return np.asarray(posed, np.float32)
