@@ -56,7 +56,7 @@ class FourierUnit(nn.Module):
         def keep_precision(tensor: Tensor) -> Tensor:
             moved = fn(tensor)
             narrowed = moved.is_floating_point() and torch.finfo(moved.dtype).bits < 32
-            return tensor.to(moved.device, torch.promote_types(tensor.dtype, torch.float32)) if narrowed else moved
+            return tensor.to(moved.device, torch.float32) if narrowed else moved
 
         return super()._apply(keep_precision, recurse)
 

@@ -16,6 +16,7 @@ class LaMa(nn.Module):
 
     def __init__(self, n_blocks: int = 18, lfu: bool = False, gated: bool = False, width: int = 64) -> None:
         super().__init__()
+        check_blocks(n_blocks)
         ratio = 0.75
         deep = 8 * width
         self.model = nn.Sequential(
@@ -46,6 +47,7 @@ class LaMaRegular(nn.Module):
 
     def __init__(self, n_blocks: int = 9, width: int = 64) -> None:
         super().__init__()
+        check_blocks(n_blocks)
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), *_normalised(nn.Conv2d(4, width, 7))]
         for channels in (width, 2 * width, 4 * width):
             layers += _normalised(nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1))
@@ -88,6 +90,11 @@ def upsampling(width: int) -> list[nn.Module]:
     for channels in (8 * width, 4 * width, 2 * width):
         layers += _normalised(nn.ConvTranspose2d(channels, channels // 2, 3, stride=2, padding=1, output_padding=1))
     return [*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Sigmoid()]
+
+
+def check_blocks(n_blocks: int) -> None:
+    if n_blocks < 1:
+        raise ValueError(f"n_blocks is at least 1, not {n_blocks}.")
 
 
 def check_input(x: Tensor) -> None:
