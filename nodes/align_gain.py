@@ -1,0 +1,82 @@
+"""Exposure and white balance between a plate and a shot: one gain per channel, in linear light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from nodes.align_grid import Floats, Mask
+
+BLOCK = 2
+DARK = 0.01
+SATURATED = 0.91
+MIN_BLOCKS = 30
+QUARTER_OF_NORMAL = 0.6373  # a quarter of a normal distribution lies within +-0.3186 sigma
+
+Gain = tuple[float, float, float]
+
+NO_GAIN: Gain = (1.0, 1.0, 1.0)
+
+
+def srgb_to_linear(encoded: Floats) -> Floats:
+    """sRGB decoding (IEC 61966-2-1) of values 0..1."""
+    out: Floats = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return out
+
+
+def linear_to_srgb(linear: Floats) -> Floats:
+    """sRGB encoding of values 0..1; what lies above 1 becomes 1."""
+    bounded = np.clip(linear, 0.0, 1.0)
+    out: Floats = np.where(bounded <= 0.0031308, bounded * 12.92, 1.055 * bounded ** (1 / 2.4) - 0.055).astype(
+        np.float32
+    )
+    return out
+
+
+def estimate_gain(source: Floats, plate: Floats, background: Mask) -> Gain | None:
+    """Gain per channel that brings the plate's linear light to the source's.
+
+    source, plate: registered HxWx3 in linear light, 0..1, decoded before any resampling, as averaged noise would otherwise
+    darken the plate. background: HxW, True where both show the same thing.
+    Ratios of block sums, so that noise averages out, of pixels that are neither crushed nor saturated in either picture; then
+    the Tukey-weighted mean of their logarithms, which leaves a cast shadow or a reflection of the subject out of the answer.
+    None if there are too few such blocks.
+    """
+    red, green, blue = cv2.split(np.maximum(source, plate))
+    fit = background & (np.maximum(np.maximum(red, green), blue) < SATURATED)
+    weight = (fit[..., None] & (np.minimum(source, plate) > DARK)).astype(np.float32)
+    size = source.shape[1] // BLOCK, source.shape[0] // BLOCK
+    if min(size) < 1:
+        return None
+    counts, sums, references = (
+        cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (weight, source * weight, plate * weight)
+    )
+    gains = []
+    for channel in range(3):
+        full = counts[..., channel] > 0.5
+        if np.count_nonzero(full) < MIN_BLOCKS:
+            return None
+        ratios = np.log(sums[..., channel][full] / references[..., channel][full])
+        gains.append(float(np.exp(_typical(ratios.astype(np.float64)))))
+    return (gains[0], gains[1], gains[2])
+
+
+def _typical(values: NDArray[np.float64]) -> float:
+    """The most common value: Tukey-weighted mean about the centre of the narrowest quarter of the values.
+
+    A median would be drawn by a shadow that covers half of the background.
+    """
+    ordered = np.sort(values)
+    count = max(2, len(ordered) // 4)
+    widths = ordered[count - 1 :] - ordered[: len(ordered) - count + 1]
+    first = int(widths.argmin())
+    centre = float(ordered[first : first + count].mean())
+    spread = max(float(widths[first]) / QUARTER_OF_NORMAL, 1e-4)
+    for _ in range(20):
+        weight = np.square(np.clip(1.0 - np.square((values - centre) / (3.0 * spread)), 0.0, None))
+        update = float(np.sum(weight * values) / np.sum(weight))
+        if abs(update - centre) < 1e-6:
+            return update
+        centre = update
+    return centre

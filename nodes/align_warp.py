@@ -1,0 +1,67 @@
+"""Resampling of a scene-linear plate onto the source's pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from nodes.align_grid import Floats, Mask, Matrix, Size, grid_matrix, resized
+
+LARGEST = 65504.0
+EDGE = 0.5 + 1e-3
+
+
+def resample(plate: Floats, matrix: Matrix, size: Size) -> tuple[Floats, Mask]:
+    """Warp `plate` (HxWxC float32, any range) by `matrix` (plate -> output coordinates) to `size`.
+
+    Bicubic, limited to the least and greatest value of the 3x3 pixels around the nearest plate pixel: sharp, and without the
+    dark rings that a cubic leaves around a lamp of value 50. A plate larger than the output is averaged down first. Outside the plate the
+    border is repeated. Returns the warped plate and HxW bool, True where the plate has real, finite pixels.
+    """
+    finite = np.isfinite(plate).all(axis=2)
+    clean = bool(finite.all())
+    if not clean:
+        plate = np.nan_to_num(plate, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+    valid = covered(plate.shape[:2], matrix, size)
+    if not clean:
+        holes = _warp(
+            cv2.dilate((~finite).astype(np.uint8), np.ones((3, 3), np.uint8)), matrix, size, cv2.INTER_NEAREST
+        )
+        valid &= holes == 0
+    smaller = min(plate.shape[0], size[0]), min(plate.shape[1], size[1])
+    if smaller != plate.shape[:2]:
+        matrix = matrix @ np.linalg.inv(grid_matrix(plate.shape[:2], smaller))
+    channels = [
+        _resample_few(resized(np.ascontiguousarray(plate[..., first : first + 4]), smaller), matrix, size)
+        for first in range(0, plate.shape[2], 4)
+    ]
+    return np.concatenate(channels, axis=2) if len(channels) > 1 else channels[0], valid
+
+
+def covered(plate_size: Size, matrix: Matrix, size: Size) -> Mask:
+    """HxW bool: output pixels whose centre falls on the plate's area."""
+    height, width = plate_size
+    inverse = np.linalg.inv(matrix)
+    inverse = inverse / inverse[2, 2]
+    x, y, w = inverse
+    columns, rows = np.arange(size[1], dtype=np.float64)[None, :], np.arange(size[0], dtype=np.float64)[:, None]
+    inside: Mask = np.ones(size, dtype=bool)
+    for a, b, c in (x + EDGE * w, y + EDGE * w, (width - 1 + EDGE) * w - x, (height - 1 + EDGE) * w - y):
+        inside &= a * columns + (b * rows + c) >= 0
+    return inside
+
+
+def _resample_few(plate: Floats, matrix: Matrix, size: Size) -> Floats:
+    """At most four channels, as OpenCV's filters take them."""
+    kernel = np.ones((3, 3), np.uint8)
+    cubic = _warp(plate, matrix, size, cv2.INTER_CUBIC)
+    low = _warp(cv2.erode(plate, kernel), matrix, size, cv2.INTER_NEAREST)
+    high = _warp(cv2.dilate(plate, kernel), matrix, size, cv2.INTER_NEAREST)
+    out: Floats = cv2.min(cv2.max(cubic, low), high)
+    return out.reshape(*size, plate.shape[2])
+
+
+def _warp(image: Any, matrix: Matrix, size: Size, interpolation: int) -> Any:
+    return cv2.warpPerspective(image, matrix, (size[1], size[0]), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
