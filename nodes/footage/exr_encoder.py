@@ -41,13 +41,19 @@ def to_half(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
 
     A plain conversion would turn a highlight of 70000 into Inf, which a blur then spreads over the frame.
     """
+    half = np.empty(pixels.shape, np.float16)
+    fill_half(half, pixels)
+    return half
+
+
+def fill_half(out: npt.NDArray[np.float16], pixels: npt.NDArray[np.float32]) -> None:
+    """`to_half` into an array of the same shape, which may be a slice of another."""
     with np.errstate(over="ignore", invalid="ignore"):
-        half = pixels.astype(np.float16)
-    infinite = np.isinf(half)
+        np.copyto(out, pixels, casting="same_kind")
+    infinite = np.isinf(out)
     if infinite.any():
         overflow = infinite & np.isfinite(pixels)
-        half[overflow] = np.copysign(_HALF_MAX, pixels[overflow])
-    return half
+        out[overflow] = np.copysign(_HALF_MAX, pixels[overflow])
 
 
 def encode_exr(

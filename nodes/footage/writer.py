@@ -14,7 +14,7 @@ from nodes.errors import FootageError, ParameterError
 from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
 from nodes.footage.colour_space import ColourSpace
-from nodes.footage.exr_encoder import encode_exr, to_half
+from nodes.footage.exr_encoder import encode_exr, fill_half, to_half
 from nodes.footage.exr_header import DamagedHeader, parse_header
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import Attribute, SourceMetadata
@@ -125,7 +125,11 @@ def _encode(
     position = 0
     for layer in layers:
         end = position + len(layer.channels)
-        pixels[:, :, position:end] = layer.pixels if is_float[position] else to_half(layer.pixels)
+        block = pixels[:, :, position:end]
+        if any(is_float):
+            block[:] = layer.pixels if is_float[position] else to_half(layer.pixels)
+        else:
+            fill_half(block, layer.pixels)
         position = end
     return encode_exr(
         pixels, names, is_float, window, source.display_window, source.pixel_aspect, compression, attributes
