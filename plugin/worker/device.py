@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from models import weights as registry
 from models.weights import WeightsRef
@@ -27,6 +28,9 @@ _current = threading.local()
 
 
 def _check_cancelled(module: nn.Module, arguments: Any) -> None:
+    """Stops a network between two layers once nobody wants the frame; compilers see nothing of it."""
+    if torch.compiler.is_compiling():
+        return
     inputs: JobInputs | None = getattr(_current, "inputs", None)
     if inputs is not None:
         inputs.check_cancelled()
@@ -41,6 +45,7 @@ class Accelerator:
         self.description = torch.cuda.get_device_name(device) if device.type == "cuda" else memory.processor()
         self.kept = Kept(budget)
         self.compute = Threads("compute")
+        register_module_forward_pre_hook(_check_cancelled)
         self._looked_into: dict[str, WeightsRef] = {}
 
     def for_job(self, face: Face, params: Params, inputs: JobInputs, note: Callable[[str], None]) -> JobDevice:
@@ -180,7 +185,4 @@ class JobDevice:
         with torch.inference_mode(False):
             net = registry.build(ref, options).requires_grad_(False).eval()
             net.to(self.torch_device, dtype).to(memory_format=torch.channels_last)
-        for module in net.modules():
-            if next(module.children(), None) is None:
-                module.register_forward_pre_hook(_check_cancelled)
         return net

@@ -48,6 +48,7 @@ class JobInputs:
         self._needs = 0
         self._asked: dict[int, _Slot] = {}
         self._plan: deque[Key] = deque()
+        self._planned: set[Key] = set()
         self._unused: dict[Key, _Slot] = {}
         self._used: OrderedDict[Key, Frame] = OrderedDict()
         self._identities: dict[tuple[str, int, int], bytes] = {}
@@ -100,6 +101,7 @@ class JobInputs:
         One that cannot be had is not an error until it is used.
         """
         self._plan.extend(dict.fromkeys((name, frame) for name, frame in plan if name in self._connected))
+        self._planned.update(self._plan)
         self._top_up()
         waiting = list(self._unused.values())
         with self._changed:
@@ -144,8 +146,8 @@ class JobInputs:
                 self._unused[key] = self._ask_frame(key)
 
     def _walk(self, name: str, frame: int) -> None:
-        """Asks for the next frames of an input that is gone through in order."""
-        if self._latest.get(name) == frame - 1:
+        """Asks for the next frames of an input that is gone through in order, unless that was planned."""
+        if self._latest.get(name) == frame - 1 and (name, frame) not in self._planned:
             for key in ((name, t) for t in range(frame + 1, min(frame + 1 + STEPS_AHEAD, self._frame))):
                 if key not in self._unused and key not in self._used:
                     self._unused[key] = self._ask_frame(key)

@@ -110,11 +110,8 @@ class Server:
             if user == os.getuid():
                 session = self._welcome(wire)
         except OtherVersion as other:
-            sentence = (
-                f"a Cleanplate worker (pid {os.getpid()}) of protocol {VERSION} runs on {self._accelerator.name}, "
-                f"which does not understand protocol {other.version}"
-            )
-            self._refuse(wire, sentence)
+            if other.code == Hello.code:
+                self._refuse(wire, f"the worker speaks protocol {VERSION}, the client protocol {other.version}")
         except (ProtocolError, OSError) as error:
             log.warning("a connection was refused: %s", error)
         if session is None:

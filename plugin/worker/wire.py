@@ -26,11 +26,12 @@ _DESCRIPTOR_SPACE = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS)
 
 
 class OtherVersion(ProtocolError):
-    """The peer speaks another version of the protocol, `version`."""
+    """The peer speaks another version of the protocol, `version`; `code` is the message it sent."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, code: int) -> None:
         super().__init__(f"the peer speaks version {version} of the protocol, this is version {VERSION}")
         self.version = version
+        self.code = code
 
 
 class Parser:
@@ -56,7 +57,7 @@ class Parser:
         if magic != MAGIC or zero:
             raise ProtocolError("this is not a message of the Cleanplate worker")
         if version != VERSION:
-            raise OtherVersion(version)
+            raise OtherVersion(version, code)
         if length > MAX_PAYLOAD:
             raise ProtocolError(f"a payload of {length} bytes is longer than {MAX_PAYLOAD}")
         if count > MAX_DESCRIPTORS:
