@@ -203,10 +203,11 @@ def test_a_wrong_file_is_refused_and_not_remembered(content: bytes, sentence: st
 def test_fetches_at_the_same_time_download_once() -> None:
     moods = Moods(CONTENT, delay=0.2)
     outcomes: list[object] = []
+    said: list[str] = []
 
     def run() -> None:
         try:
-            outcomes.append(fetch("tiny", source=address, policy=QUICK).ref.sha256)
+            outcomes.append(fetch("tiny", source=address, policy=QUICK, say=said.append).ref.sha256)
         except WeightsError as error:
             outcomes.append(str(error))
 
@@ -218,6 +219,7 @@ def test_fetches_at_the_same_time_download_once() -> None:
             thread.join()
     assert set(outcomes) == {weights.resolve("tiny").sha256}
     assert moods.asked == [""]
+    assert said == ["another process is fetching tiny; waiting"] * 3
 
 
 def test_terms_that_restrict_need_a_yes() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import models
 from models import weights
 from models.weights import WeightsError, registry
-from models.weights.fit import choose, plan
+from models.weights.fit import _finite, choose, plan
 from models.weights.identify import signature
 
 
@@ -244,6 +244,19 @@ def test_unusable_files_are_named_for_what_they_are(case: str, tmp_path: Path) -
         weights.import_file(path)
     assert str(caught.value) == sentence
     assert not [left for left in (tmp_path / "home" / "weights").glob("*") if not left.name.startswith(".")]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_not_finite_is_found_wherever_it_is(dtype: torch.dtype) -> None:
+    for count in (1, 2, 7, 8, 17, 33, 70):
+        for bad in (math.nan, math.inf, -math.inf):
+            for at in range(count):
+                values = torch.full((count,), -1.5, dtype=dtype)
+                assert _finite(values)
+                values[at] = bad
+                assert not _finite(values)
+    assert _finite(torch.empty(0, dtype=dtype))
+    assert not _finite(torch.tensor(math.nan, dtype=dtype))
 
 
 def test_weights_of_another_network_are_named() -> None:

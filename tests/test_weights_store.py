@@ -200,7 +200,6 @@ def test_headers_that_ask_for_the_impossible(tmp_path: Path) -> None:
         ({"options": '{"width": 8}'}, "does not fit Tiny (width 8): it is Tiny (width 4)"),
         ({"network": "huge"}, "is for the network 'huge', which this version of Cleanplate does not have"),
     ]:
-
         save_file(state, path, good | change)
         with pytest.raises(WeightsError) as caught:
             weights.import_file(path)

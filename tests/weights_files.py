@@ -23,6 +23,8 @@ from torch import Tensor, nn
 import models
 from models.weights import registry
 
+torch.set_num_threads(1)  # arrays this small are not worth waking another thread
+
 
 class Tiny(nn.Module):
     """A network of a few hundred bytes with everything that matters: convolution, bias, norm, counter, nesting."""

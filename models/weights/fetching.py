@@ -54,7 +54,7 @@ def fetch(
     url = f"{source.rstrip('/')}/{file}" if source else entry.url
     if not url or "*" in url:
         raise WeightsError(f"{name} cannot be fetched by a program; {_by_hand(entry)}")
-    with store.locked(f"fetch-{name}", f"another process has been fetching {name} for ten minutes; try again later"):
+    with store.locked(f"fetch-{name}", f"another process is fetching {name}", say):
         if store.place(name).is_file() and not replace:
             return Imported(resolve(name), already=True)
         part = downloads() / f"{name}.part"

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -80,19 +80,28 @@ def make_folder() -> Path:
 
 
 @contextmanager
-def locked(name: str = "store", waiting: str = "") -> Iterator[None]:
+def locked(
+    name: str = "store",
+    busy: str = "another process is changing the weights",
+    say: Callable[[str], None] | None = None,
+) -> Iterator[None]:
     """One process at a time: the lock `name` of the store, given back on exit and when the process dies.
 
-    `waiting` is printed by nobody here; it is what WeightsError says if the lock is not free within ten minutes.
+    `busy` says what the other process is doing, to `say` when there is one, and in the WeightsError that is raised if
+    the lock is not free within ten minutes.
     """
     path = make_folder() / f".{name}.lock"
     with _writing(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        deadline = time.monotonic() + _PATIENCE
+        began = time.monotonic()
+        told = say is None
         while not _try_lock(handle):
-            if time.monotonic() > deadline:
-                raise WeightsError(waiting or f"another Cleanplate process has kept {path} busy for ten minutes")
+            if not told and say is not None:
+                say(f"{busy}; waiting")
+                told = True
+            if time.monotonic() > began + _PATIENCE:
+                raise WeightsError(f"{busy}, for more than ten minutes now; try again later")
             time.sleep(0.05)
         yield
     finally:
