@@ -1,6 +1,6 @@
 """Registration of a clean plate to a shot: where the plate's pixels lie in the source, and how its light differs.
 
-Pure functions of arrays: the same pictures give the same bits, whatever was registered before and however many threads run.
+Pure functions of arrays: the same pictures give the same bits, whatever ran before and however many threads there are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOO_SMALL = "the picture is too small to line up a plate"
 COVERED = "the subject's mask leaves too little background to line up the plate"
 NO_DETAIL = "too little detail in the plate to line it up"
 NOTHING_IN_COMMON = "too few details in common between the source and the plate"
-TOO_FAR = "the plate would have to move further than a hand-held plate can be off"
+TOO_FAR = "the source and the plate were shot from too different positions"
 TOO_BRIGHT = "the exposure of the source and the plate differ too much"
 
 
@@ -40,15 +40,16 @@ TOO_BRIGHT = "the exposure of the source and the plate differ too much"
 class Registration:
     """How a plate lies under a source, and how its exposure and white balance differ.
 
-    homography: 3x3 float64, [2, 2] == 1, read-only; carries plate pixel coordinates (x, y) to source pixel coordinates, pixel
-        centres on integers, the top left pixel's centre on (0, 0). For equal sizes "in place" is exactly the identity; for
-        different sizes it is the plain resize.
+    homography: 3x3 float64, [2, 2] == 1, read-only; carries plate pixel coordinates (x, y) to source pixel
+        coordinates, pixel centres on integers, the top left pixel's centre on (0, 0). A plate that is in place has
+        exactly the identity, or the plain resize if its size is another.
     gain: factors for the plate's R, G and B in linear light; exactly 1 when within 0.5 %.
     source_size, plate_size: (height, width) of the two pixel grids.
     inliers: matched details that agree on one movement.
-    confidence: 0..1, share of the plate's visible detail that is in place in the source. The subject hides detail, so half is a
-        good value in a close-up.
-    residual: median absolute difference, in 8-bit display code values, after registration, where the two agree.
+    confidence: 0..1, share of the plate's detail that is found in place in the source. The subject hides detail, so a
+        half is a good value for a close-up.
+    residual: median absolute difference, in 8-bit display code values, after registration, where the two agree; NaN
+        if it is not reliable.
     reliable: False when nothing trustworthy was found: the plate is then left in place and its light unchanged.
     reason: why it is not reliable, for an artist; empty otherwise.
     """
@@ -78,30 +79,29 @@ def estimate_registration(source: Any, plate: Any, exclude: Any = None) -> Regis
     """Find the homography and the gain that bring `plate` under `source`.
 
     source, plate: display-encoded (sRGB) RGB, HxWx3, 0..1; the plate may be of another size, not of another aspect.
-    exclude: HxW of the source, 0..1, 1 where the subject surely is (a core matte, a coarse alpha). Optional: whatever is not in
-    the plate shows by not agreeing with it.
+    exclude: HxW of the source, 0..1, 1 where the subject surely is (a core matte, a coarse alpha). Optional: whatever
+    is not in the plate shows by not agreeing with it.
 
-    Works at no more than 960 pixels across, so UHD costs little more than HD. Never makes it worse: the plate stays exactly in
-    place if it is there already to about 0.15 pixels, if moving it does not lower the difference, or if nothing reliable is
-    found. ValueError for arrays that are no such pictures.
+    Works at no more than 960 pixels across, so UHD costs little more than HD. Never makes it worse: the plate stays
+    exactly in place if it is there already to about 0.15 pixels, if moving it does not lower the difference, or if
+    nothing reliable is found. ValueError for arrays that are no such pictures.
     """
     source = _picture(source, "source")
     plate = _picture(plate, "plate")
     sizes = (source.shape[0], source.shape[1]), (plate.shape[0], plate.shape[1])
     _check_aspect(*sizes)
-    hidden = None if exclude is None else _mask(exclude, sizes[0])
+    hidden = np.zeros(sizes[0], np.float32) if exclude is None else _mask(exclude, sizes[0])
     if min(*sizes[0], *sizes[1]) < SMALLEST:
         return _unreliable(sizes, TOO_SMALL)
 
     size = working_size(sizes[0], WORKING_EDGE)
     source, plate = (np.clip(np.nan_to_num(resized(a, size)), 0.0, 1.0) for a in (source, plate))
-    usable = np.ones(size, np.float32) if hidden is None else 1.0 - resized(hidden, size)
-    if np.count_nonzero(usable > 0.99) < MIN_DETAIL * usable.size:
+    levels = build_levels(luma(source), luma(plate), resized(hidden, size))
+    if np.mean(levels[0].usable) < MIN_DETAIL:
         return _unreliable(sizes, COVERED)
-    levels = build_levels(luma(source), luma(plate), usable)
     judge = Judge(levels[min(JUDGING_LEVEL, len(levels) - 1)], size, source, plate)
     still = judge.fit(np.eye(3))
-    if np.count_nonzero(still.agreed.judged) < MIN_DETAIL * still.agreed.judged.size:
+    if np.mean(still.agreed.judged) < MIN_DETAIL:
         return _unreliable(sizes, NO_DETAIL)
     start, coarsest, inliers = _start(levels)
     matrix = refine(levels, start, coarsest)
@@ -111,7 +111,7 @@ def estimate_registration(source: Any, plate: Any, exclude: Any = None) -> Regis
     best = moved if possible and judge.better(still, moved, smallest) else still
     confidence = best.agreed.support
     if confidence < MIN_SUPPORT:
-        return _unreliable(sizes, NOTHING_IN_COMMON if possible else TOO_FAR, inliers, confidence)
+        return _unreliable(sizes, NOTHING_IN_COMMON if inliers < ENOUGH_INLIERS else TOO_FAR, inliers, confidence)
     if max(best.gain) > MAX_GAIN or min(best.gain) < 1.0 / MAX_GAIN:
         return _unreliable(sizes, TOO_BRIGHT, inliers, confidence)
     return Registration(
@@ -128,12 +128,13 @@ def estimate_registration(source: Any, plate: Any, exclude: Any = None) -> Regis
 def warp_plate(plate_linear: Any, registration: Registration, size: Size | None = None) -> tuple[Floats, Mask]:
     """Bring a scene-linear plate under the source: its light first, then its place.
 
-    plate_linear: HxW or HxWxC float32, any range; the gain is applied to the first three channels, to a single channel not at all.
-    size: (height, width) of the result; the source's by default.
-    Returns the plate on the source's pixels, float32, and HxW bool, True where the plate really has a pixel; elsewhere its
-    border is repeated. Values above 1 survive and nothing rings. Without movement and gain the very same array is returned.
+    plate_linear: HxW or HxWxC float32, any range; the gain applies to the first three channels, where there are three.
+    size: (height, width) of the result, from the same top left corner; the source's by default.
+    Returns the plate on the source's pixels, float32, and HxW bool, True where the plate really has a pixel; elsewhere
+    its border is repeated. Values above 1 survive and nothing rings. Without movement and gain the result is the very
+    same array.
     """
-    plate = np.asarray(plate_linear, dtype=np.float32)
+    plate: Floats = np.asarray(plate_linear, dtype=np.float32)
     if plate.ndim not in (2, 3) or plate.size == 0:
         raise ValueError(
             f"The plate must be a picture of height x width x channels, not an array of shape {plate.shape}."
@@ -148,7 +149,8 @@ def warp_plate(plate_linear: Any, registration: Registration, size: Size | None 
     if stack.shape[2] >= 3 and registration.gain != NO_GAIN:
         stack = np.concatenate([stack[..., :3] * np.array(registration.gain, np.float32), stack[..., 3:]], axis=2)
     if registration.in_place and size == registration.plate_size:
-        return stack.reshape(plate.shape), np.isfinite(stack).all(axis=2)
+        finite: Mask = np.asarray(np.isfinite(stack).all(axis=2))
+        return stack.reshape(plate.shape), finite
     warped, valid = resample(stack, registration.homography, size)
     return (warped if plate.ndim == 3 else warped[..., 0]), valid
 
@@ -156,21 +158,23 @@ def warp_plate(plate_linear: Any, registration: Registration, size: Size | None 
 def _start(levels: list[Level]) -> tuple[Matrix, int, int]:
     """Where refinement starts (plate -> source, finest level), on which level, and how many matched details agree.
 
-    From matched details, which are good to about a pixel; in place, and then from the coarsest level, if that agrees better.
+    From matched details, which are good to about a pixel; or in place, and then from the coarsest level, if that agrees
+    no worse.
     """
-    in_place = np.eye(3), len(levels) - 1
-    for index in (1, 0) if len(levels) > 1 else (0,):
+    found, index, inliers = None, 0, 0
+    for closer in (1, 0):
+        if closer < len(levels) and inliers < ENOUGH_INLIERS:
+            level = levels[closer]
+            matrix, count = feature_homography(level.source, level.plate, level.usable)
+            if count > inliers:
+                found, index, inliers = matrix, closer, count
+    if found is not None:
         level = levels[index]
-        found, inliers = feature_homography(level.source, level.plate, level.usable > 0.99)
-        if inliers >= ENOUGH_INLIERS:
-            break
-    if found is None:
-        return *in_place, 0
-    down = grid_matrix(levels[0].size, level.size)
-    start = np.linalg.inv(down) @ found @ down
-    if plausible(start, levels[0].size) and agreement(level, found).support > agreement(level, np.eye(3)).support:
-        return start, index, inliers
-    return *in_place, inliers
+        down = grid_matrix(levels[0].size, level.size)
+        start = np.linalg.inv(down) @ found @ down
+        if plausible(start, levels[0].size) and agreement(level, found).support > agreement(level, np.eye(3)).support:
+            return start, index, inliers
+    return np.eye(3), len(levels) - 1, inliers
 
 
 def _in_place(source_size: Size, plate_size: Size) -> Matrix:

@@ -1,13 +1,14 @@
 """Sub-pixel refinement of a homography by robust Gauss-Newton on contrast-normalised luma, coarse to fine.
 
-The same family as ECC (Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation Coefficient
-Maximization", PAMI 2008) in the inverse compositional form (Baker and Matthews, IJCV 2004): invariant to gain and offset,
-here locally, and with weights, so that a subject that fills half of the picture does not pull.
+The family of ECC (Evangelidis and Psarakis, "Parametric Image Alignment Using Enhanced Correlation Coefficient
+Maximization", PAMI 2008) in the inverse compositional form (Baker and Matthews, "Lucas-Kanade 20 Years On", IJCV 2004):
+invariant to gain and offset, here locally, and with weights, so that a subject in half of the picture does not pull.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,7 @@ AGREEING = 0.6
 FAINTEST = 0.006
 TEXTURED = 0.2
 STEEP = 0.02
+HIDDEN = 0.25
 MAX_POINTS = 40_000
 WINDOW_SIGMA = 5.0
 FEWEST_POINTS = 64
@@ -39,11 +41,11 @@ NOISE_AREA = 8.0
 
 @dataclass(frozen=True)
 class Level:
-    """One pyramid level: contrast-normalised luma of both pictures and where the background may be (0..1), all HxW."""
+    """One pyramid level, all HxW: contrast-normalised luma of both, and whether the source may show the background."""
 
     source: Floats
     plate: Floats
-    usable: Floats
+    usable: Mask
 
     @property
     def size(self) -> Size:
@@ -55,8 +57,8 @@ class Level:
 class Agreement:
     """How well a warped plate agrees with the source, on the source's grid.
 
-    correlation: HxW, local correlation of detail, -1..1. judged: HxW, True where the plate has detail to judge by and the
-    source may show it.
+    correlation: HxW, local correlation of detail, -1..1. judged: HxW, True where the plate has detail to judge by and
+    the source may show it.
     """
 
     correlation: Floats
@@ -70,17 +72,17 @@ class Agreement:
     @property
     def support(self) -> float:
         """Share of the detail that is in place, 0..1."""
-        return float(np.count_nonzero(self.agreeing) / max(1, np.count_nonzero(self.judged)))
+        return int(np.count_nonzero(self.agreeing)) / max(1, int(np.count_nonzero(self.judged)))
 
 
-def build_levels(source_luma: Floats, plate_luma: Floats, usable: Floats, count: int = 4) -> list[Level]:
-    """Finest first. All HxW of one size; usable 0..1."""
+def build_levels(source_luma: Floats, plate_luma: Floats, hidden: Floats, count: int = 4) -> list[Level]:
+    """Finest first. All HxW of one size; hidden 0..1, where the subject is."""
     levels = []
     for source, plate in zip(pyramid(source_luma, count), pyramid(plate_luma, count), strict=True):
         floor = max(FAINTEST, 2.0 * noise_level(source), 2.0 * noise_level(plate))
         size = source.shape[0], source.shape[1]
         levels.append(
-            Level(contrast_normalised(source, floor), contrast_normalised(plate, floor), resized(usable, size))
+            Level(contrast_normalised(source, floor), contrast_normalised(plate, floor), resized(hidden, size) < HIDDEN)
         )
     return levels
 
@@ -93,7 +95,7 @@ def agreement(level: Level, matrix: Matrix) -> Agreement:
     source_power = blurred(level.source * level.source, WINDOW_SIGMA)
     plate_power = blurred(plate * plate, WINDOW_SIGMA)
     correlation: Floats = product / np.sqrt(source_power * plate_power + np.float32(1e-3))
-    judged = (plate_power > TEXTURED) & (inside > 0.99) & (level.usable > 0.99)
+    judged = (plate_power > TEXTURED) & (inside > 0.99) & level.usable
     return Agreement(correlation, judged)
 
 
@@ -115,8 +117,8 @@ def refine(levels: list[Level], matrix: Matrix, coarsest: int, iterations: int =
 def significance(level: Level, matrix: Matrix) -> float:
     """How surely `matrix` is not the identity: the Wald statistic of its movement, about 8 for one that is only noise.
 
-    Counts how far the plate's slopes carry its values under the movement, against the scatter that remains after it. Blurred
-    noise is alike over about `NOISE_AREA` points, so that many count as one.
+    Counts how far the plate's slopes carry its values under the movement, against the scatter that remains after it.
+    Blurred noise is alike over about `NOISE_AREA` points, so that many count as one.
     """
     x, y, slope_x, slope_y = _points(level.plate)
     where = _project(matrix, np.stack([x, y, np.ones_like(x)]).astype(np.float64))
@@ -139,7 +141,7 @@ def _refine_level(level: Level, matrix: Matrix, start: Agreement, iterations: in
     normalise = np.array([[1 / half, 0, -(width - 1) / width], [0, 1 / half, -(height - 1) / width], [0, 0, 1.0]])
     denormalise = np.linalg.inv(normalise)
     jacobian = _jacobian(x, y, slope_x, slope_y, normalise)
-    trust = np.clip((start.correlation - 0.3) * 2.0, 0.0, 1.0) * (level.usable > 0.99)
+    trust = np.clip((start.correlation - 0.3) * 2.0, 0.0, 1.0) * level.usable
     homogeneous = np.stack([x, y, np.ones_like(x)]).astype(np.float64)
     for _ in range(iterations):
         where = _project(matrix, homogeneous)
@@ -159,10 +161,10 @@ def _refine_level(level: Level, matrix: Matrix, start: Agreement, iterations: in
     return matrix
 
 
-def _points(plate: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
+def _points(plate: Floats) -> tuple[Any, Any, Floats, Floats]:
     """Positions with a clear slope, spread over the picture: x, y, and the slopes there, per pixel."""
-    slope_x = cv2.Sobel(plate, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
-    slope_y = cv2.Sobel(plate, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    slope_x: Any = cv2.Sobel(plate, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+    slope_y: Any = cv2.Sobel(plate, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     steep = np.square(slope_x) + np.square(slope_y) > STEEP
     steep[:2], steep[-2:], steep[:, :2], steep[:, -2:] = False, False, False, False
     flat = np.flatnonzero(steep)
@@ -183,9 +185,9 @@ def _jacobian(x: NDArray[np.intp], y: NDArray[np.intp], slope_x: Floats, slope_y
 
 
 def _solve(jacobian: Floats, weight: Floats, error: Floats, spread: float) -> NDArray[np.float64]:
-    """Weighted least squares; sums are numpy's own, whose order does not depend on the number of threads as BLAS' may.
+    """Weighted least squares; the sums are numpy's own, whose order, unlike BLAS's, never depends on the threads.
 
-    The small diagonal term holds still what the picture cannot tell: detail in one corner only does not fix a perspective.
+    The small diagonal holds still what the picture cannot tell: detail in one corner does not fix a perspective.
     """
     normal = np.zeros((8, 8))
     weighted = jacobian * weight
@@ -194,7 +196,8 @@ def _solve(jacobian: Floats, weight: Floats, error: Floats, spread: float) -> ND
             normal[i, j] = normal[j, i] = np.sum(weighted[i] * jacobian[j], dtype=np.float64)
     right = np.sum(weighted * error, axis=1, dtype=np.float64)
     held = np.array([1.0, 1.0, 1e-4, 1.0, 1.0, 1e-4, 4.0, 4.0]) * 3e4 * spread**2
-    return np.linalg.solve(normal + np.diag(held), right)
+    step: NDArray[np.float64] = np.asarray(np.linalg.solve(normal + np.diag(held), right), dtype=np.float64)
+    return step
 
 
 def _project(matrix: Matrix, homogeneous: NDArray[np.float64]) -> tuple[Floats, Floats]:
@@ -207,5 +210,5 @@ def _sample(image: Floats, where: tuple[Floats, Floats], interpolation: int) -> 
     count = len(where[0])
     width = 256
     padded = [np.resize(w, (-(-count // width), width)) for w in where]
-    out: Floats = cv2.remap(image, padded[0], padded[1], interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    out: Any = cv2.remap(image, padded[0], padded[1], interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     return out.reshape(-1)[:count]

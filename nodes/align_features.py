@@ -1,7 +1,8 @@
 """A first homography from matched details, good to about a pixel and blind to the subject.
 
-SIFT (Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004) on contrast-normalised luma, ratio test,
-then MAGSAC++ (Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020) as OpenCV's USAC has it.
+SIFT (Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004) on contrast-normalised luma, ratio
+test, then MAGSAC++ (Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020) as OpenCV's
+USAC has it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def detect(detail: Floats, mask: Mask | None = None) -> tuple[Points, Floats]:
     mask: HxW, True where details may be used.
     """
     picture = np.clip(detail * 40.0 + 128.0, 0, 255).astype(np.uint8)
-    sift = cv2.SIFT_create(nfeatures=MAX_FEATURES, contrastThreshold=0.03)
+    sift = cv2.SIFT.create(nfeatures=MAX_FEATURES, contrastThreshold=0.03)
     found, descriptors = sift.detectAndCompute(picture, None if mask is None else mask.astype(np.uint8))
     if not found:
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
     keys = np.array([(k.pt[0], k.pt[1], k.size, k.angle) for k in found], dtype=np.float32)
     order = np.lexsort(keys.T[::-1])
-    return keys[order, :2], descriptors[order]
+    return keys[order, :2], np.asarray(descriptors, dtype=np.float32)[order]
 
 
 def match(source: tuple[Points, Floats], plate: tuple[Points, Floats], radius: float) -> tuple[Points, Points]:
@@ -46,7 +47,7 @@ def match(source: tuple[Points, Floats], plate: tuple[Points, Floats], radius: f
     (source_xy, source_d), (plate_xy, plate_d) = source, plate
     if len(source_xy) < 2 or len(plate_xy) < 2:
         return nothing, nothing
-    # SIFT descriptors hold whole numbers 0..255, so these products are exact in float32 whatever order BLAS adds them in.
+    # SIFT descriptors hold whole numbers 0..255: these products are exact in float32, in whatever order BLAS adds them.
     distance = (source_d**2).sum(axis=1)[:, None] + (plate_d**2).sum(axis=1)[None, :] - 2.0 * (source_d @ plate_d.T)
     apart = ((source_xy[:, None, :] - plate_xy[None, :, :]) ** 2).sum(axis=2)
     distance[apart > radius * radius] = np.inf

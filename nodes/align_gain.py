@@ -19,28 +19,14 @@ Gain = tuple[float, float, float]
 NO_GAIN: Gain = (1.0, 1.0, 1.0)
 
 
-def srgb_to_linear(encoded: Floats) -> Floats:
-    """sRGB decoding (IEC 61966-2-1) of values 0..1."""
-    out: Floats = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    return out
-
-
-def linear_to_srgb(linear: Floats) -> Floats:
-    """sRGB encoding of values 0..1; what lies above 1 becomes 1."""
-    bounded = np.clip(linear, 0.0, 1.0)
-    out: Floats = np.where(bounded <= 0.0031308, bounded * 12.92, 1.055 * bounded ** (1 / 2.4) - 0.055).astype(
-        np.float32
-    )
-    return out
-
-
 def estimate_gain(source: Floats, plate: Floats, background: Mask) -> Gain | None:
     """Gain per channel that brings the plate's linear light to the source's.
 
-    source, plate: registered HxWx3 in linear light, 0..1, decoded before any resampling, as averaged noise would otherwise
-    darken the plate. background: HxW, True where both show the same thing.
-    Ratios of block sums, so that noise averages out, of pixels that are neither crushed nor saturated in either picture; then
-    the Tukey-weighted mean of their logarithms, which leaves a cast shadow or a reflection of the subject out of the answer.
+    source, plate: registered HxWx3 in linear light, 0..1, decoded before any resampling, as averaged noise would
+    otherwise darken the plate. background: HxW, True where both show the same thing.
+
+    Ratios of block sums, so that noise averages out, of pixels that are neither crushed nor saturated in either
+    picture; of their logarithms the most common, so that a cast shadow or a reflection of the subject does not count.
     None if there are too few such blocks.
     """
     red, green, blue = cv2.split(np.maximum(source, plate))

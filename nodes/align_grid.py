@@ -1,10 +1,12 @@
 """Pixel grids for plate registration: working resolution, grid-to-grid matrices, contrast-normalised luma.
 
-Pixel-centre convention everywhere in ``nodes.align*``: integer coordinates are pixel centres, so the picture's top left pixel
-is centred on (0, 0) and covers [-0.5, 0.5]. Points are (x, y); sizes are (height, width), like ``array.shape[:2]``.
+Pixel-centre convention everywhere in `nodes.align*`: integer coordinates are pixel centres, so the picture's top left
+pixel is centred on (0, 0) and covers [-0.5, 0.5]. Points are (x, y); sizes are (height, width), like `array.shape[:2]`.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +22,7 @@ CONTRAST_SIGMA = 5.0
 
 
 def grid_matrix(source: Size, target: Size) -> Matrix:
-    """3x3 matrix that carries pixel coordinates of a picture of size `source` to the same picture resized to `target`."""
+    """3x3 matrix from pixel coordinates of a picture of size `source` to those of it resized to `target`."""
     sy, sx = target[0] / source[0], target[1] / source[1]
     return np.array([[sx, 0.0, 0.5 * (sx - 1.0)], [0.0, sy, 0.5 * (sy - 1.0)], [0.0, 0.0, 1.0]])
 
@@ -51,25 +53,25 @@ def resized(image: Floats, size: Size) -> Floats:
         return image
     shrinking = image.shape[0] >= size[0] and image.shape[1] >= size[1]
     interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    out: Floats = cv2.resize(image, (size[1], size[0]), interpolation=interpolation)
+    out: Any = cv2.resize(image, (size[1], size[0]), interpolation=interpolation)
     return out
 
 
 def warp(image: Floats, matrix: Matrix, size: Size, border: int = cv2.BORDER_REPLICATE) -> Floats:
     """Bilinear warp of `image` (HxW or HxWx3) by `matrix` (image -> output coordinates)."""
-    out: Floats = cv2.warpPerspective(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=border)
+    out: Any = cv2.warpPerspective(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=border)
     return out
 
 
 def blurred(image: Floats, sigma: float) -> Floats:
     """Gaussian blur."""
-    out: Floats = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    out: Any = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
     return out
 
 
 def luma(image: Floats) -> Floats:
     """Rec.709 luma of a display-encoded HxWx3 picture."""
-    out: Floats = cv2.transform(image, np.array([[0.2126, 0.7152, 0.0722]], dtype=np.float32))
+    out: Any = cv2.transform(image, np.array([[0.2126, 0.7152, 0.0722]], dtype=np.float32))
     return out
 
 
@@ -79,7 +81,8 @@ def noise_level(gray: Floats) -> float:
     The mask of Immerkaer, "Fast Noise Variance Estimation" (CVIU 1996), with a median in place of the mean.
     """
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32) / 6.0
-    return 1.4826 * float(np.median(np.abs(cv2.filter2D(gray, cv2.CV_32F, mask)[1:-1, 1:-1])))
+    response = cv2.filter2D(gray, cv2.CV_32F, mask)[1:-1:2, 1:-1:2]
+    return 1.4826 * float(np.median(np.abs(response)))
 
 
 def contrast_normalised(gray: Floats, floor: float) -> Floats:
@@ -90,8 +93,8 @@ def contrast_normalised(gray: Floats, floor: float) -> Floats:
     """
     detail = blurred(gray, SOFTENING)
     detail = detail - blurred(detail, CONTRAST_SIGMA)
-    spread = np.sqrt(blurred(detail * detail, CONTRAST_SIGMA))
-    out: Floats = detail / (spread + np.float32(floor))
+    spread = cv2.sqrt(blurred(detail * detail, CONTRAST_SIGMA))
+    out: Any = detail / (spread + np.float32(floor))
     return out
 
 

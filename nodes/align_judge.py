@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nodes.align_dense import Agreement, Level, agreement, significance
-from nodes.align_gain import NO_GAIN, Gain, estimate_gain, linear_to_srgb, srgb_to_linear
+from nodes.align_gain import NO_GAIN, Gain, estimate_gain
 from nodes.align_grid import Floats, Mask, Matrix, Size, corners, grid_matrix, resized, transform_points, warp
+from nodes.footage.transfer import decode, encode
 
 MAX_SHIFT = 0.2
 MIN_SUPPORT = 0.1
@@ -20,7 +22,7 @@ SURE = 40.0
 
 @dataclass(frozen=True)
 class Fit:
-    """One movement (plate -> source, the level's pixels), what speaks for it, the plate moved by it in linear light, its gain."""
+    """One movement (plate -> source, the level's pixels), what speaks for it, the plate so moved (linear), its gain."""
 
     matrix: Matrix
     agreed: Agreement
@@ -38,7 +40,7 @@ class Judge:
         self.level = level
         self.down = grid_matrix(finest, level.size)
         self.source = resized(source, level.size)
-        self.source_light, self.plate_light = srgb_to_linear(self.source), srgb_to_linear(resized(plate, level.size))
+        self.source_light, self.plate_light = (decode(a, "srgb") for a in (self.source, resized(plate, level.size)))
 
     def fit(self, matrix: Matrix) -> Fit:
         """What speaks for `matrix` (plate -> source, pixels of the finest level), and the gain that goes with it."""
@@ -49,8 +51,8 @@ class Judge:
         return Fit(matrix, agreed, plate, NO_GAIN if gain is None else gain)
 
     def better(self, still: Fit, moved: Fit, smallest: float) -> bool:
-        """Whether the plate should move: the movement is at least `smallest` (finest level's pixels), is no accident of the
-        noise, and lowers the difference.
+        """Whether the plate should move: the movement is at least `smallest` (pixels of the finest level), is no
+        accident of the noise, and lowers the difference.
         """
         if moved.agreed.support < MIN_SUPPORT:
             return False
@@ -65,15 +67,17 @@ class Judge:
         """Median absolute difference in 8-bit display code values, the plate's light brought to the source's."""
         there = np.flatnonzero(where)
         there = there[:: max(1, len(there) // 30_000)]
-        lit = linear_to_srgb(fit.plate.reshape(-1, 3)[there] * np.array(fit.gain, np.float32))
+        lit = encode(np.clip(fit.plate.reshape(-1, 3)[there] * np.array(fit.gain, np.float32), 0.0, 1.0), "srgb")
         return float(np.median(np.abs(self.source.reshape(-1, 3)[there] - lit))) * 255.0
 
     def _shift(self, fit: Fit) -> float:
         """How far the plate's agreeing details move, in pixels of the finest level: their 98th percentile."""
         y, x = np.nonzero(fit.agreed.agreeing)
-        there = np.column_stack([x, y])[:: max(1, len(x) // 5000)].astype(np.float64)
-        moves = transform_points(np.linalg.inv(fit.matrix), there) - there
-        return float(np.percentile(np.hypot(*moves.T), 98)) / float(self.down[0, 0])
+        every = max(1, len(x) // 5000)
+        there: NDArray[np.float64] = np.array([x[::every], y[::every]], dtype=np.float64).T
+        back: Matrix = np.asarray(np.linalg.inv(fit.matrix), dtype=np.float64)
+        moves = transform_points(back, there) - there
+        return float(np.percentile(np.hypot(moves[:, 0], moves[:, 1]), 98)) / float(self.down[0, 0])
 
 
 def plausible(matrix: Matrix, size: Size) -> bool:

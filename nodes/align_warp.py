@@ -16,9 +16,10 @@ EDGE = 0.5 + 1e-3
 def resample(plate: Floats, matrix: Matrix, size: Size) -> tuple[Floats, Mask]:
     """Warp `plate` (HxWxC float32, any range) by `matrix` (plate -> output coordinates) to `size`.
 
-    Bicubic, limited to the least and greatest value of the 3x3 pixels around the nearest plate pixel: sharp, and without the
-    dark rings that a cubic leaves around a lamp of value 50. A plate larger than the output is averaged down first. Outside the plate the
-    border is repeated. Returns the warped plate and HxW bool, True where the plate has real, finite pixels.
+    Bicubic, limited to the least and greatest value of the 3x3 pixels around the nearest plate pixel: sharp, and
+    without the dark rings that a cubic leaves around a lamp of value 50. A plate larger than the output is averaged
+    down first. Outside the plate its border is repeated. Returns the warped plate and HxW bool, True where the plate
+    has real, finite pixels.
     """
     finite = np.isfinite(plate).all(axis=2)
     clean = bool(finite.all())
@@ -26,9 +27,8 @@ def resample(plate: Floats, matrix: Matrix, size: Size) -> tuple[Floats, Mask]:
         plate = np.nan_to_num(plate, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
     valid = covered(plate.shape[:2], matrix, size)
     if not clean:
-        holes = _warp(
-            cv2.dilate((~finite).astype(np.uint8), np.ones((3, 3), np.uint8)), matrix, size, cv2.INTER_NEAREST
-        )
+        spoilt: Any = (~finite).astype(np.uint8)
+        holes = _warp(cv2.dilate(spoilt, np.ones((3, 3), np.uint8)), matrix, size, cv2.INTER_NEAREST)
         valid &= holes == 0
     smaller = min(plate.shape[0], size[0]), min(plate.shape[1], size[1])
     if smaller != plate.shape[:2]:
@@ -59,7 +59,7 @@ def _resample_few(plate: Floats, matrix: Matrix, size: Size) -> Floats:
     cubic = _warp(plate, matrix, size, cv2.INTER_CUBIC)
     low = _warp(cv2.erode(plate, kernel), matrix, size, cv2.INTER_NEAREST)
     high = _warp(cv2.dilate(plate, kernel), matrix, size, cv2.INTER_NEAREST)
-    out: Floats = cv2.min(cv2.max(cubic, low), high)
+    out: Any = cv2.min(cv2.max(cubic, low), high)
     return out.reshape(*size, plate.shape[2])
 
 
