@@ -1,7 +1,7 @@
-"""The two stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to small machines.
+"""The stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to small machines.
 
-First the coarse network alone at the sizes it sees in use, then the whole network on large crops with the coarse
-network's batch norms frozen. See `cards` of the bundled weights for what a run gave.
+First the coarse network alone, on small crops and then on large ones, at the sizes it sees in use; then the whole
+network on larger crops, with the coarse network's batch norms frozen. See `cards` of the bundled weights for what a run gave.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ SMALL = (128, 128, 8)
 LARGE = ((160, 176, 6), (192, 256, 4), (240, 320, 3), (288, 512, 2))
 SMALL_UNTIL = 0.55
 REFINE = ((448, 512, 3), (512, 640, 2), (640, 768, 2))
+# Whole frames of the context stage and how often each is shown; the rest of its steps show crops as in the refine stage.
+FRAMES = ((288, 512, 3), (360, 640, 2), (432, 768, 1), (540, 960, 1))
+FRAME_SHARES = (0.35, 0.25, 0.2, 0.2)
+CROP_SHARE = 0.35
 # Heights of a whole 16:9 frame as the coarse network sees it: HD at a backbone_scale of 0.2 to 0.7.
 LOWEST, HIGHEST = 216, 760
 # Beyond 0..1 the clamp keeps this slope, so that a channel that went astray can come back.
@@ -75,9 +79,25 @@ class BaseStage:
         return _stack([examples.example(rng, _coarse_view(rng, height, width)) for _ in range(count)])
 
     def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
-        raw = raw_coarse(model, batch.src, batch.bgr)
-        pha, err, fgr = leaky_clamp(raw[:, :1]), leaky_clamp(raw[:, 4:5]), leaky_clamp(raw[:, 1:4] + batch.src)
-        return base_loss(pha, fgr, err, batch.pha, batch.fgr)
+        return coarse_loss(model, batch)
+
+
+class ContextStage(BaseStage):
+    """The coarse network again, slowly, on crops that tell a subject from its shadow and from figures in the plate."""
+
+    name = "context"
+    steps = 900
+    warmup = 30
+
+    def prepare(self, model: MattingRefine) -> None:
+        pass
+
+    def groups(self, model: MattingRefine) -> list[dict[str, object]]:
+        return [{**group, "peak": 5e-4} for group in super().groups(model)]
+
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+        height, width, count = LARGE[rng.choice(len(LARGE), p=[0.1, 0.15, 0.35, 0.4])]
+        return _stack([examples.example(rng, _coarse_view(rng, height, width)) for _ in range(count)])
 
 
 class RefineStage:
@@ -123,9 +143,45 @@ class RefineStage:
         )
 
 
+class ContextStage(RefineStage):
+    """Whole frames at the sizes the coarse network sees in use, in turn with the crops that keep the refiner in step.
+
+    Crops alone leave large frames unpractised: a shadow beside a large subject is then taken for a part of it.
+    """
+
+    name = "context"
+    steps = 400
+    warmup = 20
+
+    def groups(self, model: MattingRefine) -> list[dict[str, object]]:
+        coarse, refiner = super().groups(model)
+        return [coarse | {"peak": 3e-4}, refiner | {"peak": 4e-4}]
+
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+        if rng.random() < CROP_SHARE:
+            return super().batch(examples, rng, progress)
+        height, width, count = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
+        return _stack([examples.example(rng, View(height, width, height)) for _ in range(count)])
+
+    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+        if batch.src.shape[2:] in {shape[:2] for shape in FRAMES}:
+            return coarse_loss(model, batch)
+        return super().loss(model, batch)
+
+
+STAGES: dict[str, type[BaseStage] | type[RefineStage]] = {
+    "base": BaseStage,
+    "refine": RefineStage,
+    "context": ContextStage,
+}
+
+
+STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, ContextStage, RefineStage)
+
+
 def stage(name: str) -> BaseStage | RefineStage:
-    """The stage called `base` or `refine`."""
-    return BaseStage() if name == "base" else RefineStage()
+    """The stage called `base`, `context` or `refine`."""
+    return next(kind for kind in STAGES if kind.name == name)()
 
 
 def new_model(backbone: str) -> MattingRefine:
