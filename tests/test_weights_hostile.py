@@ -93,10 +93,14 @@ def test_no_module_of_the_package_uses_an_unpickler() -> None:
 
 
 _MEASURE = """
-import resource, sys, time
+import sys, time
 sys.path.insert(0, {root!r})
 from models.weights import WeightsError, open_checkpoint
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def peak():  # of this program alone: getrusage would count the process that started it
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) // 1024
+
+before = peak()
 for path in sys.argv[1:]:
     began = time.process_time()
     try:
@@ -104,11 +108,11 @@ for path in sys.argv[1:]:
             raise SystemExit(path + " was opened")
     except WeightsError as error:
         pass
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(path, round(time.process_time() - began, 2), "s", grown // 1024, "MB")
-    assert grown < 250 * 1024, (path, grown)
-    assert time.process_time() - began < 10, path
-assert "torch" not in sys.modules
+    took = time.process_time() - began
+    print(path, round(took, 2), "s", peak() - before, "MB")
+    assert peak() - before < 250, path
+    assert took < 10, path
+assert before < 100 and "torch" not in sys.modules
 """
 
 
@@ -116,6 +120,7 @@ def test_hostile_files_need_little_memory_and_no_torch(tmp_path: Path) -> None:
     """The worst of them, opened one after the other by a process that stays below 250 MB above its start."""
     cases = ["zip bomb", "overlapping zip", "huge zip index", "deep pickle", "deep key", "deep records",
              "endless pickle", "shared pickle", "copied lists", "huge memo", "huge string", "huge pickle",
+             "large zip index", "pickle of dicts", "pickle of text", "header of lists",
              "4 GB header", "5 MB header", "deep header", "huge array", "repeated element"]  # fmt: skip
     paths = []
     for case in cases:

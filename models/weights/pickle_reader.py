@@ -23,6 +23,8 @@ from models.weights.torch_names import Named, Record, meaning, plain_key, storag
 # A network with 2,000 arrays takes 60,000 steps, with optimiser state 200,000.
 MAX_STEPS = 500_000
 MAX_BYTES = 32 << 20
+# Names are short; whatever longer texts a training framework left in a file are of no use here.
+MAX_TEXT = 1 << 16
 
 
 class _Mark:
@@ -77,6 +79,9 @@ class _Machine:
 
     def number(self, layout: str) -> Any:
         return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+
+    def text(self, layout: str) -> str:
+        return self.take(self.number(layout))[:MAX_TEXT].decode("utf-8", "replace")
 
     def line(self) -> str:
         end = self.data.index(b"\n", self.at, self.at + 4096)
@@ -177,11 +182,11 @@ def _steps() -> dict[int, Callable[[_Machine], None]]:
         b"G": lambda m: m.push(m.number(">d")),
         b"S": lambda m: m.push(m.line().strip("'\"")),
         b"V": lambda m: m.push(m.line()),
-        b"T": lambda m: m.push(m.take(m.number("<i")).decode("utf-8", "replace")),
-        b"U": lambda m: m.push(m.take(m.number("<B")).decode("utf-8", "replace")),
-        b"X": lambda m: m.push(m.take(m.number("<I")).decode("utf-8", "replace")),
-        b"\x8c": lambda m: m.push(m.take(m.number("<B")).decode("utf-8", "replace")),
-        b"\x8d": lambda m: m.push(m.take(m.number("<Q")).decode("utf-8", "replace")),
+        b"T": lambda m: m.push(m.text("<i")),
+        b"U": lambda m: m.push(m.text("<B")),
+        b"X": lambda m: m.push(m.text("<I")),
+        b"\x8c": lambda m: m.push(m.text("<B")),
+        b"\x8d": lambda m: m.push(m.text("<Q")),
         b"B": lambda m: m.push(m.take(m.number("<I"))),
         b"C": lambda m: m.push(m.take(m.number("<B"))),
         b"\x8e": lambda m: m.push(m.take(m.number("<Q"))),
