@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
+from ..imagenet import normalise
 from ..weights import load_state_dict
 
 
@@ -60,9 +61,6 @@ class HighReceptiveFieldLoss(nn.Module):
         torch.Size([])
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         """`state`: weights of the network by name; a classifier among them is ignored.
 
@@ -72,8 +70,6 @@ class HighReceptiveFieldLoss(nn.Module):
         self.network = DilatedResNet50(deep_stem="conv3.weight" in state)
         self.network.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")})
         self.requires_grad_(False).eval()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
@@ -83,8 +79,8 @@ class HighReceptiveFieldLoss(nn.Module):
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
         """pred and target: [B,3,H,W], RGB 0..1, of one size.  A scalar; no gradient flows into target."""
         with torch.no_grad():
-            wanted = self.network((target - self.mean) / self.std)
-        found = self.network((pred - self.mean) / self.std)
+            wanted = self.network(normalise(target))
+        found = self.network(normalise(pred))
         return torch.stack([F.mse_loss(a, b) for a, b in zip(found, wanted, strict=True)]).sum()
 
     def train(self, mode: bool = True) -> Self:
