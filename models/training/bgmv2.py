@@ -1,7 +1,7 @@
 """The stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to small machines.
 
-First the coarse network alone, on small crops and then on large ones, at the sizes it sees in use; then the whole
-network on larger crops, with the coarse network's batch norms frozen. See `cards` of the bundled weights for what a run gave.
+First the coarse network alone on crops, then the whole network on large crops with the coarse network's batch norms
+frozen, then whole frames in turn with such crops. The cards of the bundled weights say what a run gave.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SMALL = (128, 128, 8)
 LARGE = ((160, 176, 6), (192, 256, 4), (240, 320, 3), (288, 512, 2))
 SMALL_UNTIL = 0.55
 REFINE = ((448, 512, 3), (512, 640, 2), (640, 768, 2))
-# Whole frames of the context stage and how often each is shown; the rest of its steps show crops as in the refine stage.
+# Whole frames of the context stage and how often each is shown; its other steps show crops as in the refine stage.
 FRAMES = ((288, 512, 3), (360, 640, 2), (432, 768, 1), (540, 960, 1))
 FRAME_SHARES = (0.35, 0.25, 0.2, 0.2)
 CROP_SHARE = 0.35
@@ -80,24 +80,6 @@ class BaseStage:
 
     def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
         return coarse_loss(model, batch)
-
-
-class ContextStage(BaseStage):
-    """The coarse network again, slowly, on crops that tell a subject from its shadow and from figures in the plate."""
-
-    name = "context"
-    steps = 900
-    warmup = 30
-
-    def prepare(self, model: MattingRefine) -> None:
-        pass
-
-    def groups(self, model: MattingRefine) -> list[dict[str, object]]:
-        return [{**group, "peak": 5e-4} for group in super().groups(model)]
-
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
-        height, width, count = LARGE[rng.choice(len(LARGE), p=[0.1, 0.15, 0.35, 0.4])]
-        return _stack([examples.example(rng, _coarse_view(rng, height, width)) for _ in range(count)])
 
 
 class RefineStage:
@@ -169,18 +151,11 @@ class ContextStage(RefineStage):
         return super().loss(model, batch)
 
 
-STAGES: dict[str, type[BaseStage] | type[RefineStage]] = {
-    "base": BaseStage,
-    "refine": RefineStage,
-    "context": ContextStage,
-}
-
-
-STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, ContextStage, RefineStage)
+STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, RefineStage, ContextStage)
 
 
 def stage(name: str) -> BaseStage | RefineStage:
-    """The stage called `base`, `context` or `refine`."""
+    """The stage called `base`, `refine` or `context`."""
     return next(kind for kind in STAGES if kind.name == name)()
 
 
@@ -196,6 +171,13 @@ def raw_coarse(model: MattingRefine, src: Tensor, bgr: Tensor) -> Tensor:
     both = torch.cat([src, bgr], dim=1).contiguous(memory_format=torch.channels_last)
     f1, f2, f3, f4 = model.backbone(both)
     return model.decoder(model.aspp(f4), f3, f2, f1, both).float()
+
+
+def coarse_loss(model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+    """The loss of the coarse network alone, at the batch's own size."""
+    raw = raw_coarse(model, batch.src, batch.bgr)
+    pha, err, fgr = leaky_clamp(raw[:, :1]), leaky_clamp(raw[:, 4:5]), leaky_clamp(raw[:, 1:4] + batch.src)
+    return base_loss(pha, fgr, err, batch.pha, batch.fgr)
 
 
 def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
