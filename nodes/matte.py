@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nodes.engine import Inputs, Params
+from nodes.engine import Inputs
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
 from nodes.picture import mask_pixels, require_same_format

@@ -136,9 +136,7 @@ class _Chain:
 
     def _guarded(self, shown: Tensor, state: State | None, step: Any) -> tuple[Any, list[str]]:
         def run(dtype: torch.dtype) -> Any:
-            model = cast(
-                MattingNetwork, self.device.model(self.weights.name, "rvm", self.weights.options, dtype)
-            )
+            model = cast(MattingNetwork, self.device.model(self.weights.name, "rvm", self.weights.options, dtype))
             source = _padded(shown).to(dtype)
             before = tuple(x.to(dtype) for x in state) if state else (None,) * 4
             with torch.inference_mode():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -28,7 +28,9 @@ class FrameSource:
     shot; a still stays decoded.
     """
 
-    def __init__(self, footage: Mapping[str, Footage]) -> None:
+    def __init__(self, footage: Mapping[str, Footage], masks: Collection[str] = ()) -> None:
+        """`masks` names the inputs whose numbers are no colours."""
+        self._masks = frozenset(masks)
         self._footage = dict(footage)
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
         self._lock = threading.Lock()
@@ -75,7 +77,8 @@ class FrameSource:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, name: str, frame: int) -> Frame:
-        return linearised(self._footage[name].frame(frame))
+        decoded = self._footage[name].frame(frame)
+        return decoded if name in self._masks else linearised(decoded)
 
     def _key(self, name: str, frame: int) -> tuple[str, int]:
         return (name, 0 if self._is_still(name) else frame)

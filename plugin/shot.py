@@ -88,7 +88,8 @@ class ShotRender:
     def __init__(self, shot: Shot, worker: Worker, progress: Progress) -> None:
         self.shot, self.worker, self.progress = shot, worker, progress
         self.summary = Summary()
-        self._source = FrameSource(shot.footage)
+        masks = [entry.name for entry in shot.face.inputs if entry.kind == "mask"]
+        self._source = FrameSource(shot.footage, masks)
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
         self._jobs: deque[tuple[int, str, Job]] = deque()
         self._writes: deque[tuple[int, Future[float]]] = deque()

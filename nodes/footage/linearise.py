@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from nodes.footage.colour import to_linear_rec709
 from nodes.footage.colour_space import LINEAR_REC709
 from nodes.footage.frame import Frame
@@ -20,8 +18,5 @@ def linearised(frame: Frame) -> Frame:
     metadata = frame.metadata
     if not isinstance(metadata, SourceMetadata) or metadata.file_format == "openexr":
         return frame
-    if frame.colour == LINEAR_REC709 or len(frame.channels) < 3:
-        return frame
-    pixels = np.array(frame.pixels, np.float32)
-    pixels[..., :3] = to_linear_rec709(pixels[..., :3], frame.colour)
+    pixels = to_linear_rec709(frame.pixels, frame.colour)
     return dataclasses.replace(frame, pixels=pixels, colour=LINEAR_REC709)
