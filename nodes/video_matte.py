@@ -145,7 +145,11 @@ class _Chain:
         return run_guarded(run, lambda r: [*r.state, r.pha, r.fgr] if isinstance(r, Matted) else r, self.device.dtype)
 
     def _state_only(self, model: MattingNetwork, source: Tensor, before: Any, size: Any) -> State:
-        return tuple(model.advance(model.shrink(source, self.ratio), *before))  # type: ignore[return-value]
+        small = model.shrink(source, self.ratio)
+        if self.params["execution"] == "compiled":
+            # The same compiled code as for the frame itself, so that a replay gives the same bits.
+            return tuple(model.coarse(small, *before).states)  # type: ignore[return-value]
+        return tuple(model.advance(small, *before))  # type: ignore[return-value]
 
     def _full(self, model: MattingNetwork, source: Tensor, before: Any, size: torch.Size) -> Matted:
         small = model.shrink(source, self.ratio)

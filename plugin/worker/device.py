@@ -19,6 +19,7 @@ from nodes.errors import ParameterError
 from nodes.face import Face
 from plugin.worker import memory
 from plugin.worker.fields import ModelStatus
+from plugin.worker.compiling import compiled
 from plugin.worker.inputs import JobInputs
 from plugin.worker.kept import Kept
 from plugin.worker.threads import Threads
@@ -94,6 +95,7 @@ class ModelKey(NamedTuple):
     network: str
     options: str
     dtype: torch.dtype
+    compiled: bool
 
 
 class JobDevice:
@@ -116,6 +118,7 @@ class JobDevice:
         on_gpu = accelerator.torch_device.type == "cuda"
         half = on_gpu and params.get("precision", "auto") in ("auto", "half")
         self._dtype = torch.float16 if half else torch.float32
+        self._compiled = params.get("execution") == "compiled"
 
     @property
     def torch_device(self) -> torch.device:
@@ -125,6 +128,11 @@ class JobDevice:
     def precision(self) -> str:
         """`full` or `half`."""
         return "half" if self._dtype == torch.float16 else "full"
+
+    @property
+    def execution(self) -> str:
+        """`eager` or `compiled`."""
+        return "compiled" if self._compiled else "eager"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -149,7 +157,7 @@ class JobDevice:
     ) -> nn.Module:
         ref = self._found(weights, network)
         dtype = dtype or self._dtype
-        key = ModelKey(ref.sha256, ref.name, network, repr(sorted(options.items())), dtype)
+        key = ModelKey(ref.sha256, ref.name, network, repr(sorted(options.items())), dtype, self._compiled)
         self._used.add(key)
         return self._accelerator.kept.get(key, lambda: self._load(ref, options, dtype))
 
@@ -185,4 +193,7 @@ class JobDevice:
         with torch.inference_mode(False):
             net = registry.build(ref, options).requires_grad_(False).eval()
             net.to(self.torch_device, dtype).to(memory_format=torch.channels_last)
+        if self._compiled:
+            self._note("compiling the network for this frame size; the first frame takes a minute or more")
+            return compiled(net, ref.network)
         return net
