@@ -60,8 +60,8 @@ class Job:
     def result(self, timeout: float | None = None) -> Passes:
         """Waits for the passes: views of shared memory, which may be written to and are freed when let go.
 
-        `info` says besides what the engine put there `device`, `precision` and the `milliseconds` it took. Raises
-        what went wrong: FootageError, ParameterError, WorkerError, another CleanplateError, Cancelled, or
+        `info` says besides what the engine put there `device`, `precision`, `execution` and the `milliseconds` it
+        took. Raises what went wrong: FootageError, ParameterError, WorkerError, another CleanplateError, Cancelled, or
         TimeoutError after `timeout` seconds.
         """
         if not self._done.wait(timeout):

@@ -18,8 +18,8 @@ from nodes.engine import Params, WeightsInfo
 from nodes.errors import ParameterError
 from nodes.face import Face
 from plugin.worker import memory
-from plugin.worker.fields import ModelStatus
 from plugin.worker.compiling import compiled
+from plugin.worker.fields import ModelStatus
 from plugin.worker.inputs import JobInputs
 from plugin.worker.kept import Kept
 from plugin.worker.threads import Threads

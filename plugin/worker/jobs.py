@@ -16,7 +16,7 @@ from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.failures import describe
 from plugin.worker.fields import JobStatus
 from plugin.worker.inputs import JobInputs
-from plugin.worker.messages import Failed, Message, Note, Render, Started
+from plugin.worker.messages import Failed, Message, Note, Render, Result, Started
 from plugin.worker.turns import Turns
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Job:
             what = f"{name} on frame {self.request.frame}"
             kind, sentence = describe(error, what, self._accelerator.name, self._log_file)
             with contextlib.suppress(Exception):
-                self._client.send(Failed(self.request.job, kind, sentence))
+                self._answer(Failed(self.request.job, kind, sentence))
         finally:
             self._place.leave()
             self.inputs.close()
@@ -108,6 +108,7 @@ class Job:
         milliseconds = 1000 * (time.perf_counter() - began)
         passes.info.setdefault("device", self._accelerator.name)
         passes.info.setdefault("precision", device.precision)
+        passes.info.setdefault("execution", device.execution)
         self._place.leave()
         self._state = "sending"
         self.inputs.check_cancelled()
@@ -120,4 +121,9 @@ class Job:
         message, buffer = frames.result(
             self._client.outgoing, self.request.job, passes, self.request.passes, milliseconds
         )
+        self._answer(message, buffer)
+
+    def _answer(self, message: Failed | Result, buffer: Buffer | None = None) -> None:
+        # First, since who has the answer may submit the next job at once.
+        self._client.finished(self)
         self._client.send(message, buffer)

@@ -57,7 +57,7 @@ def resolve(device: str) -> str:
     Raises ParameterError for a name that is none.
     """
     if device == "auto":
-        return "cuda:0" if _gpu_in_sight() else "cpu"
+        return "cuda:0" if gpu_in_sight() else "cpu"
     if not _DEVICE.fullmatch(device):
         raise ParameterError(f"there is no device '{device}': it is auto, cpu, cuda:0, cuda:1 and so on")
     return device
@@ -88,7 +88,8 @@ def log_path(device: str) -> Path:
     return state_folder() / f"worker-{slot(device)}.log"
 
 
-def _gpu_in_sight() -> bool:
+def gpu_in_sight() -> bool:
+    """Whether the machine shows an NVIDIA GPU to this process; looks at device files only."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1", "NoDevFiles"):
         return False
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()

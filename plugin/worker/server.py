@@ -56,6 +56,7 @@ class Server:
         self._began = self._last_use = time.monotonic()
         self._frames = 0
         self._rested = True
+        self._retired = False
         self._leaving = threading.Event()
         self._waker = socket.socketpair()
         self._greetings = threading.BoundedSemaphore(MAX_GREETINGS)
@@ -152,6 +153,7 @@ class Server:
     def _refuse(self, wire: Wire, sentence: str) -> None:
         """Makes room for the worker the client needs: takes nobody new, leaves with the last client."""
         log.info("retiring: %s", sentence)
+        self._retired = True
         self._withdraw()
         with contextlib.suppress(OSError):
             send_now(wire, Refused(sentence, retired=True))
@@ -160,9 +162,14 @@ class Server:
 
     def _withdraw(self) -> None:
         """Takes the socket away, unless it is another worker's by now."""
-        with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
+        if self._reachable():
+            self._path.unlink(missing_ok=True)
+
+    def _reachable(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def ended(self, session: Session) -> None:
         with self._lock:
@@ -170,7 +177,7 @@ class Server:
                 self._sessions.remove(session)
             self._last_use = time.monotonic()
             alone = not self._sessions
-        if alone and not self._path.exists():
+        if alone and self._retired:
             self.stop()
 
     def _all_sessions(self) -> list[Session]:
@@ -184,6 +191,11 @@ class Server:
             self._last_use, self._rested = now, False
         for session in sessions:
             session.outgoing.trim(30.0)
+        if not self._reachable():
+            # Somebody cleared the folder: new clients start a new worker.
+            self._retired = True
+            if not sessions:
+                self.stop()
         if now - self._last_use < self._idle:
             return
         if not sessions:

@@ -8,7 +8,7 @@ import resource
 import warnings
 from typing import TYPE_CHECKING
 
-from plugin.worker import memory
+from plugin.worker import memory, paths
 from plugin.worker.failures import Unusable
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ HOST_SHARE, DEVICE_SHARE, DATA_SHARE = 0.3, 0.5, 0.9
 
 def prepare(device: str) -> Accelerator:
     """Imports torch and opens the device. Raises Unusable if it cannot be used."""
+    if device != "cpu" and not paths.gpu_in_sight():
+        raise Unusable(f"{device} cannot be used: there is no NVIDIA GPU in sight of this session")
     # Read when the libraries are loaded. Threads that spin while they wait take the cores from the host and from the
     # client's decoders: with those at work a network runs several times faster without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,0 +1,227 @@
+"""The worker's life: started once, restarted when it dies, replaced when outdated, gone without a trace when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
+
+from nodes.errors import WorkerError
+from plugin.worker import identity, lifecycle, paths
+from plugin.worker.client import Worker, status_of_running, stop_running
+from plugin.worker.wire import HEADER, MAGIC
+
+CLIENT = (
+    "import sys; sys.path.insert(0, 'tests'); from worker_tools import Footage\n"
+    "from plugin.worker.client import Worker\n"
+    "with Worker('cpu') as worker:\n"
+    "    passes = worker.submit('test-gain', 5, {}, Footage()).result(120)\n"
+    "    print(passes.images['picture'].sum(), worker.status()['pid'])"
+)
+
+
+@pytest.fixture
+def runtime():
+    with own_runtime() as folder:
+        yield folder
+
+
+def test_two_clients_at_once_start_one_worker_which_leaves_nothing_when_idle():
+    with own_runtime(CLEANPLATE_IDLE_SECONDS="1.5") as folder:
+        clients = [
+            subprocess.Popen([sys.executable, "-c", CLIENT], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        answers = {client.communicate(timeout=200)[0] for client in clients}
+        assert len(answers) == 1, answers
+        total, pid = answers.pop().split()
+        assert float(total) == picture(5).sum() * 2
+        wait_for(lambda: not worker_pids(folder), 20)
+        wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20)
+        assert list((folder / "run").iterdir()) == []
+        assert "leaving: idle for 2 s" in (folder / "state/cleanplate/worker-cpu.log").read_text()
+        assert status_of_running("cpu") is None
+        assert stop_running("cpu") is None
+
+
+def test_a_worker_that_dies_is_restarted_and_every_frame_is_right(runtime, tmp_path):
+    chance = random.Random(3)
+    notes: list[str] = []
+    with Worker("cpu", notes.append) as worker:
+        footage = Footage(270, 480, seconds=0.005)
+        jobs = [worker.submit("test-gain", frame, {"passes": 1}, footage) for frame in range(1, 301)]
+        for kill_after in (40, 160):
+            jobs[kill_after].result(120)
+            time.sleep(chance.random() * 0.05)
+            os.kill(worker_pids(runtime)[0], signal.SIGKILL)
+        for frame, job in enumerate(jobs, 1):
+            expected = picture(frame, 270, 480) * 2
+            assert np.array_equal(job.result(120).images["picture"], expected)
+            assert np.array_equal(job.result().images["more0"], expected)
+        assert notes.count("starting the worker for cpu") == 3
+        assert notes.count("the worker ended unexpectedly; what it owes is asked for again") == 2
+
+        # The same worker goes on: one frame kills it once, another whenever it is tried.
+        once = worker.submit("test-trouble", 7, {"how": "once", "file": str(tmp_path / "mark")}, Footage())
+        assert np.array_equal(once.result(120).images["picture"], picture(7))
+        deadly = worker.submit("test-trouble", 8, {"how": "crash"}, Footage())
+        others = [worker.submit("test-gain", frame, {}, Footage()) for frame in range(1, 5)]
+        with pytest.raises(WorkerError) as caught:
+            deadly.result(200)
+        assert str(caught.value) == (
+            "the worker died 3 times while it rendered test-trouble frame 8, perhaps because memory ran out; "
+            f"its log is {paths.log_path('cpu')}"
+        )
+        for frame, job in enumerate(others, 1):
+            assert np.array_equal(job.result(120).images["picture"], picture(frame) * 2)
+    assert "Fatal Python error: Aborted" in paths.log_path("cpu").read_text()
+
+
+def test_workers_of_other_software_make_room(runtime, monkeypatch):
+    path = paths.socket_path("cpu")
+    stranger = socket.socket(socket.AF_UNIX)
+    stranger.bind(os.fspath(path))
+    stranger.listen()
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connected, _ = stranger.accept()
+                connected.recv(1000)
+                path.unlink()
+                connected.sendall(HEADER.pack(MAGIC, 77, 3, 0, 0, 0))
+
+    threading.Thread(target=answer, daemon=True).start()
+    with Worker("cpu") as old:
+        assert old.submit("test-gain", 5, {}, Footage()).result(60).images
+        stranger.close()
+        old_pid = old.status()["pid"]
+        slow = old.submit("test-trouble", 5, {"seconds": 300.0}, Footage())
+        monkeypatch.setenv("CLEANPLATE_BUILD", "changed")
+        with Worker("cpu") as new:
+            assert new.status()["pid"] != old_pid
+            assert np.array_equal(
+                new.submit("test-gain", 5, {}, Footage()).result(60).images["picture"], picture(5) * 2
+            )
+            # Whoever is with the old worker is served to the end.
+            slow.cancel()
+            again = old.submit("test-gain", 6, {}, Footage()).result(60)
+            assert np.array_equal(again.images["picture"], picture(6) * 2)
+            assert old.status()["pid"] == old_pid
+            old.close()
+            wait_for(lambda: not Path(f"/proc/{old_pid}").exists())
+            assert status_of_running("cpu")["pid"] == new.status()["pid"]
+    assert stop_running("cpu") is not None
+    assert worker_pids(runtime) == []
+
+
+def test_a_foreign_protocol_is_named_to_who_only_asks(runtime):
+    path = paths.socket_path("cpu")
+    stranger = socket.socket(socket.AF_UNIX)
+    stranger.bind(os.fspath(path))
+    stranger.listen()
+
+    def answer() -> None:
+        connected, _ = stranger.accept()
+        connected.recv(1000)
+        connected.sendall(HEADER.pack(MAGIC, 77, 3, 0, 0, 0))
+
+    threading.Thread(target=answer, daemon=True).start()
+    with pytest.raises(
+        WorkerError, match="the worker for cpu speaks protocol 77, this is protocol 1: it was started by"
+    ):
+        status_of_running("cpu")
+    stranger.close()
+
+
+def test_a_gpu_that_is_not_there_is_named_and_auto_falls_back(runtime, monkeypatch):
+    with pytest.raises(WorkerError, match="cuda:42 cannot be used: "):
+        Worker("cuda:42").submit("test-gain", 1, {}, Footage())
+    monkeypatch.setattr(paths, "gpu_in_sight", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    notes: list[str] = []
+    with Worker("auto", notes.append) as worker:
+        assert worker.status()["device"] == "cpu"
+    assert any(n.startswith("cuda:0 cannot be used: ") and n.endswith("on the processor instead") for n in notes)
+
+
+def test_a_worker_that_cannot_start_leaves_its_last_words(runtime, monkeypatch, tmp_path):
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(broken))
+    with pytest.raises(WorkerError, match="the worker for cpu ended while it started; it left no log in"):
+        Worker("cpu").submit("test-gain", 1, {}, Footage())
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(WorkerError, match="the worker cannot be started: /nowhere/python: No such file or directory"):
+        Worker("cpu").submit("test-gain", 1, {}, Footage())
+
+
+def test_what_a_host_sets_for_its_own_python_does_not_reach_the_worker(monkeypatch):
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "QT_API", "QT_PLUGIN_PATH"):
+        monkeypatch.setenv(name, "/natron")
+    monkeypatch.setenv("CLEANPLATE_X", "1")
+    monkeypatch.setenv("OCIO", "config.ocio")
+    environment = lifecycle.environment()
+    assert "/natron" not in environment.values()
+    assert {"CLEANPLATE_X", "OCIO", "PATH"} <= environment.keys()
+
+
+def test_folders_are_private_and_their_own_troubles_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir(mode=0o777)
+    assert paths.runtime_folder().stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / ("x" * 100)))
+    with pytest.raises(WorkerError, match="too long for a socket: set CLEANPLATE_RUNTIME to a shorter folder"):
+        paths.socket_path("cpu")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "file"))
+    with pytest.raises(WorkerError, match=r"the folder .*file for the worker's socket cannot be used: File exists"):
+        paths.runtime_folder()
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "link"))
+    with pytest.raises(WorkerError, match="does not belong to you"):
+        paths.runtime_folder()
+    monkeypatch.delenv("CLEANPLATE_RUNTIME")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert paths.runtime_folder() == tmp_path / "cleanplate"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nowhere")
+    monkeypatch.setattr(os, "getuid", lambda: os.stat("/tmp").st_uid)
+    assert str(paths.runtime_folder()).startswith("/tmp/cleanplate-")
+
+
+def test_device_names_mean_physical_gpus(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [paths.slot(device) for device in ("cpu", "cuda:0", "cuda:3")] == ["cpu", "cuda-0", "cuda-3"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-1a2b/3")
+    assert [paths.slot(device) for device in ("cuda:0", "cuda:1", "cuda:2")] == [
+        "cuda-2",
+        "cuda-GPU-1a2b_3",
+        "cuda-none-2",
+    ]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert paths.resolve("auto") == "cpu"
+
+
+def test_the_build_changes_with_the_code_and_the_settings(monkeypatch, tmp_path):
+    monkeypatch.delenv("CLEANPLATE_BUILD", raising=False)
+    monkeypatch.setenv("CLEANPLATE_NODE_PATH", str(tmp_path))
+    before = identity.build()
+    assert identity.build() == before
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", "/elsewhere")
+    assert identity.build() == before
+    (tmp_path / "node.yaml").write_text("id: x")
+    changed = identity.build()
+    assert changed != before
+    monkeypatch.setenv("CLEANPLATE_THREADS", "3")
+    assert identity.build() != changed
