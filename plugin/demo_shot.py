@@ -19,7 +19,7 @@ from nodes.footage.window import Window
 FORMAT = Window(0, 0, 960, 540)
 OVERSCAN = Window(-20, -14, 1000, 568)
 FIRST, COUNT = 1001, 24
-FIGURE_SEED, SCENE_SEED = 3003, 2002
+FIGURE_SEED, SCENE_SEED = 3000, 2002
 # Positions of the figure within one frame's exposure: a 180 degree shutter.
 SHUTTER_SAMPLES = 7
 NOISE = 0.004
