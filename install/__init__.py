@@ -1,0 +1,1 @@
+"""Puts the software into a machine and into compositors, and examines both."""
