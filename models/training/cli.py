@@ -68,7 +68,9 @@ def _train(options: argparse.Namespace) -> Path:
             weights.fit(weights.load_state_dict(options.start), "bgmv2", {"backbone": options.backbone})
         )
     state = model.state_dict()
-    stages = tuple(bgmv2.STAGES) if options.stage == "all" else (options.stage,)
+    stages = [kind.name for kind in bgmv2.STAGES] if options.stage == "all" else [options.stage]
+    if options.until and len(stages) > 1:
+        raise ValueError("--until stops one stage: name it with --stage")
     for name in stages:
         model.load_state_dict(state)
         state = Trainer(bgmv2.stage(name), model, examples, settings).run(options.until)
