@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nodes.align_grid import Floats, Mask
 
-BLOCK = 2
+BLOCK = 4
 DARK = 0.01
 SATURATED = 0.91
 MIN_BLOCKS = 30
@@ -31,36 +31,40 @@ def estimate_gain(source: Floats, plate: Floats, background: Mask) -> Gain | Non
     """
     red, green, blue = cv2.split(np.maximum(source, plate))
     fit = background & (np.maximum(np.maximum(red, green), blue) < SATURATED)
-    weight = (fit[..., None] & (np.minimum(source, plate) > DARK)).astype(np.float32)
+    weight = fit.astype(np.float32)
     size = source.shape[1] // BLOCK, source.shape[0] // BLOCK
     if min(size) < 1:
         return None
     counts, sums, references = (
-        cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (weight, source * weight, plate * weight)
+        cv2.resize(a, size, interpolation=cv2.INTER_AREA)
+        for a in (weight, source * weight[..., None], plate * weight[..., None])
     )
     gains = []
     for channel in range(3):
-        full = counts[..., channel] > 0.5
+        # Darkness is judged by blocks and on both: noisy pixels picked one by one would be picked for their noise.
+        lit = sums[..., channel] + references[..., channel] > 2.0 * DARK * counts
+        full = lit & (counts > 0.5) & (np.minimum(sums, references)[..., channel] > 0.0)
         if np.count_nonzero(full) < MIN_BLOCKS:
             return None
-        ratios = np.log(sums[..., channel][full] / references[..., channel][full])
-        gains.append(float(np.exp(_typical(ratios.astype(np.float64)))))
+        light, reference = (a[..., channel][full].astype(np.float64) for a in (sums, references))
+        gains.append(float(np.exp(_typical(np.log(light / reference), light + reference))))
     return (gains[0], gains[1], gains[2])
 
 
-def _typical(values: NDArray[np.float64]) -> float:
+def _typical(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     """The most common value: Tukey-weighted mean about the centre of the narrowest quarter of the values.
 
     A median would be drawn by a shadow that covers half of the background.
     """
-    ordered = np.sort(values)
-    count = max(2, len(ordered) // 4)
-    widths = ordered[count - 1 :] - ordered[: len(ordered) - count + 1]
+    order = np.argsort(values, kind="stable")
+    ordered, below = values[order], np.concatenate([[0.0], np.cumsum(weights[order])])
+    last = np.searchsorted(below[1:], below[:-1] + 0.25 * below[-1]).clip(max=len(values) - 1)
+    widths = np.where(below[:-1] <= 0.75 * below[-1], ordered[last] - ordered, np.inf)
     first = int(widths.argmin())
-    centre = float(ordered[first : first + count].mean())
+    centre = float(ordered[first : last[first] + 1].mean())
     spread = max(float(widths[first]) / QUARTER_OF_NORMAL, 1e-4)
     for _ in range(20):
-        weight = np.square(np.clip(1.0 - np.square((values - centre) / (3.0 * spread)), 0.0, None))
+        weight = weights * np.square(np.clip(1.0 - np.square((values - centre) / (3.0 * spread)), 0.0, None))
         update = float(np.sum(weight * values) / np.sum(weight))
         if abs(update - centre) < 1e-6:
             return update
