@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gc
 import threading
 from collections.abc import Callable, Hashable, Mapping
@@ -37,6 +38,11 @@ def _check_cancelled(module: nn.Module, arguments: Any) -> None:
         inputs.check_cancelled()
 
 
+@functools.cache
+def _watch_networks() -> None:
+    register_module_forward_pre_hook(_check_cancelled)
+
+
 class Accelerator:
     """The device of this worker, the networks on it and the threads that compute."""
 
@@ -46,7 +52,7 @@ class Accelerator:
         self.description = torch.cuda.get_device_name(device) if device.type == "cuda" else memory.processor()
         self.kept = Kept(budget)
         self.compute = Threads("compute")
-        register_module_forward_pre_hook(_check_cancelled)
+        _watch_networks()
         self._looked_into: dict[str, WeightsRef] = {}
 
     def for_job(self, face: Face, params: Params, inputs: JobInputs, note: Callable[[str], None]) -> JobDevice:
