@@ -21,6 +21,7 @@ from models.training.procedural import Composite, background, composite, sprite
 from models.training.procedural.fields import Array
 
 LEVELS = 3
+SOFT_SHARE = 0.3
 SPRITE = 1280
 SCENE = (864, 1536)
 Bytes = NDArray[np.uint8]
@@ -138,6 +139,7 @@ class Pool:
         for which, way in places:
             rgb, a = self._warp(rng, which, move @ way, view)
             rgb = self._disguise(rng, rgb, a, bgr, index, view, move)
+            rgb, a = _out_of_focus(rng, rgb, a, view)
             whole = a + pha * (1 - a)
             share = np.divide(a, whole, out=np.ones_like(a), where=whole > 1e-4)[..., None]
             fgr, pha = rgb * share + fgr * (1 - share), whole
@@ -216,6 +218,19 @@ class Pool:
             grey = rgb.mean(2, keepdims=True)
             return np.asarray(rgb + np.float32(rng.uniform(0.5, 1)) * (grey - rgb), np.float32)
         return rgb
+
+
+def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: View) -> tuple[Array, Array]:
+    """Now and then a subject whose outline is as wide as a lens or an enlargement makes it: up to 6 HD pixels of blur."""
+    if rng.random() >= SOFT_SHARE:
+        return rgb, a
+    sigma = float(np.exp(rng.uniform(np.log(0.8), np.log(6.0)))) * view.frame / 1080
+    if sigma < 0.25:
+        return rgb, a
+    soft = cv2.GaussianBlur(np.dstack([rgb * a[..., None], a]), (0, 0), sigma)
+    alpha = np.asarray(soft[..., 3], np.float32)
+    seen = alpha[..., None] > 1e-3
+    return np.where(seen, soft[..., :3] / np.maximum(alpha[..., None], 1e-3), rgb).astype(np.float32), alpha
 
 
 def _part(n: int, part: str) -> NDArray[np.int64]:
