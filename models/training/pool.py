@@ -221,7 +221,7 @@ class Pool:
 
 
 def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: View) -> tuple[Array, Array]:
-    """Now and then a subject whose outline is as wide as a lens or an enlargement makes it: up to 6 HD pixels of blur."""
+    """Now and then a subject whose outline is as wide as a lens or an enlargement makes it: up to 6 HD pixels."""
     if rng.random() >= SOFT_SHARE:
         return rgb, a
     sigma = float(np.exp(rng.uniform(np.log(0.8), np.log(6.0)))) * view.frame / 1080

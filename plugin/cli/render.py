@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         report.close()
     if summary.failed:
         failed = format_frames(summary.failed)
-        print(f"cleanplate: frames {failed} are not on disk: {next(iter(summary.failed.values()))}", file=sys.stderr)
+        print(f"cleanplate: frames {failed} are not on disk, for the reasons above", file=sys.stderr)
         return 1
     return 0
 
