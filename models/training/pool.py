@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.training.procedural import Composite, background, composite, sprite
-from models.training.procedural.fields import Array
+from models.training.procedural.fields import Array, value_noise
 
 LEVELS = 3
 SOFT_SHARE = 0.3
+FRINGE_SHARE = 0.3
 SPRITE = 1280
 SCENE = (864, 1536)
 Bytes = NDArray[np.uint8]
@@ -139,6 +140,7 @@ class Pool:
         for which, way in places:
             rgb, a = self._warp(rng, which, move @ way, view)
             rgb = self._disguise(rng, rgb, a, bgr, index, view, move)
+            a = _fringe(rng, a, view) if self.notes[which]["kind"] in ("person", "animal") else a
             rgb, a = _out_of_focus(rng, rgb, a, view)
             whole = a + pha * (1 - a)
             share = np.divide(a, whole, out=np.ones_like(a), where=whole > 1e-4)[..., None]
@@ -231,6 +233,22 @@ def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: View) ->
     alpha = np.asarray(soft[..., 3], np.float32)
     seen = alpha[..., None] > 1e-3
     return np.where(seen, soft[..., :3] / np.maximum(alpha[..., None], 1e-3), rgb).astype(np.float32), alpha
+
+
+def _fringe(rng: np.random.Generator, a: Array, view: View) -> Array:
+    """Now and then a coat or a head of hair that thins out towards the air: up to 45 HD pixels, in fine tufts."""
+    if rng.random() >= FRINGE_SHARE or not a.any():
+        return a
+    scale = view.frame / 1080
+    width = float(np.exp(rng.uniform(np.log(5.0), np.log(45.0)))) * scale
+    depth = cv2.distanceTransform((a > 0.4).astype(np.uint8), cv2.DIST_L2, 3) * np.float32(1 / width)
+    if rng.random() < 0.5:  # not all around: clothes beside hair
+        depth = depth + np.clip(value_noise(rng, *a.shape, 160 * scale + 4) * 2, 0, 2)
+    depth = np.clip(depth, 0, 1)
+    tufts = value_noise(rng, *a.shape, max(1.0, rng.uniform(2, 7) * scale), rng.uniform(1, 5))
+    tufts += value_noise(rng, *a.shape, max(1.0, 0.4 * width), rng.uniform(0.5, 2))
+    thin = np.clip(depth + np.float32(rng.uniform(0.1, 0.8)) * tufts * depth * (1 - depth), 0, 1)
+    return np.asarray(a * thin, np.float32)
 
 
 def _part(n: int, part: str) -> NDArray[np.int64]:
