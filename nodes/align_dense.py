@@ -37,6 +37,7 @@ MAX_POINTS = 40_000
 WINDOW_SIGMA = 5.0
 FEWEST_POINTS = 64
 NOISE_AREA = 8.0
+LARGEST_STEP = 0.25  # of half the width
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,8 @@ def _refine_level(level: Level, matrix: Matrix, start: Agreement, iterations: in
         spread = max(1.4826 * float(np.median(trusted)), 1e-4)
         weight = weight / np.square(1.0 + np.square(error / (2.0 * spread)))
         step = _solve(jacobian, weight, error, spread)
+        if np.abs(step).max() > LARGEST_STEP:
+            return matrix
         increment = denormalise @ (np.eye(3) + np.append(step, 0.0).reshape(3, 3)) @ normalise
         matrix = matrix @ np.linalg.inv(increment)
         matrix = matrix / matrix[2, 2]

@@ -366,6 +366,36 @@ def test_same_bits_whatever_runs_beside_it() -> None:
         assert set(pool.map(lambda _: bits(), range(3))) == {expected}
 
 
+def odd_pictures() -> list[Picture]:
+    rng = np.random.default_rng(0)
+    size = 72, 120, 3
+    line = np.zeros(size, np.float32)
+    line[:, 60] = 1
+    dots = (rng.uniform(0, 1, size) > 0.999).astype(np.float32)
+    checks = (np.indices(size[:2]).sum(axis=0)[..., None] // 6 % 2 * np.ones(3)).astype(np.float32)
+    flat = [np.full(size, value, np.float32) for value in (0, 1, np.nan, np.inf, 1e30)]
+    return [
+        *flat,
+        line,
+        dots,
+        checks,
+        rng.uniform(0, 1, size).astype(np.float32),
+        rng.normal(0, 9, size).astype(np.float32),
+    ]
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_pictures_give_an_answer() -> None:
+    pictures = odd_pictures()
+    for source in pictures:
+        for plate in pictures:
+            found = estimate_registration(source, plate)
+            assert np.isfinite(found.homography).all()
+            assert all(0.25 <= gain <= 4 for gain in found.gain)
+            assert found.is_identity or found.reliable
+            warp_plate(np.nan_to_num(plate), found)
+
+
 def test_not_a_number_in_the_pictures_does_no_harm() -> None:
     truth = movement((0.01, 0.004))
     made = shot(1, truth)
