@@ -528,4 +528,4 @@ def test_photographs(name: str) -> None:
     found = estimate_registration(made.source, made.plate)
     assert found.reliable
     assert corner_error(found.homography, truth) <= 0.3
-    assert gain_error(found, (1.06, 1.02, 0.96)) <= 0.015
+    assert gain_error(found, (1.06, 1.02, 0.96)) <= 0.01
