@@ -24,6 +24,11 @@ NETWORKS: dict[str, str] = {
     "structureflow_structure": "models.structureflow:StructureGenerator",
     "structureflow_flow": "models.structureflow:FlowGenerator",
     "structureflow_discriminator": "models.structureflow:StructureFlowDiscriminator",
+    "hrnet_ocr": "models.hrnet_ocr:HRNetOCR",
+    "hrnet_v1": "models.hrnet_ocr:HRNetV1",
+    "hrnet_v2": "models.hrnet_ocr:HRNetV2",
+    "hrnet_v2p": "models.hrnet_ocr:HRNetV2p",
+    "carafe_pack": "models.carafe:CarafePack",
 }
 
 

@@ -1,0 +1,152 @@
+"""HRNet with its heads.  Logits come at the size of the finest branch: 1/4 of the picture, halved twice, rounded up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .backbone import HRNet
+from .ocr import SpatialGather, SpatialOCR
+from .upsampling import upsampler as upsampler_of
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class OCROutput(NamedTuple):
+    """Logits [N,K,h,w]: aux, from which the classes' features were gathered, and out, the answer."""
+
+    aux: Tensor
+    out: Tensor
+
+
+class Pyramid(NamedTuple):
+    """Features [N,C,h,w] at 1/4, 1/8, 1/16 and 1/32, rounded up."""
+
+    p2: Tensor
+    p3: Tensor
+    p4: Tensor
+    p5: Tensor
+
+
+def normalize(image: Tensor) -> Tensor:
+    """image [...,3,H,W], display-encoded RGB 0..1 -> what the networks take: mean and deviation of ImageNet removed."""
+    return (image - image.new_tensor(MEAN).view(3, 1, 1)) / image.new_tensor(STD).view(3, 1, 1)
+
+
+class HRNetV1(HRNet):
+    """Classes from the finest branch alone (arXiv:1908.07919, section 3.3, "HRNetV1").
+
+    classes: K; width, body, upsampler: see HRNet.  The head's keys are those of HRNetV2; none were published.
+    """
+
+    def __init__(self, width: int = 48, classes: int = 19, upsampler: str = "bilinear", body: str = "full") -> None:
+        super().__init__(width, body, upsampler, finest_only=True)
+        self.last_layer = _classifier(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N,3,H,W] from `normalize` -> logits [N,K,h,w]."""
+        (finest,) = self.features(x)
+        logits: Tensor = self.last_layer(finest)
+        return logits
+
+
+class JoinedHRNet(HRNet):
+    """All branches brought to the size of the finest and joined: 15 * width channels, the base of three heads."""
+
+    def __init__(self, width: int, upsampler: str, body: str) -> None:
+        super().__init__(width, body, upsampler)
+        self.upsamplers = nn.ModuleList(upsampler_of(upsampler, self.channels[i], i) for i in range(1, 4))
+
+    def joined(self, x: Tensor) -> Tensor:
+        """x [N,3,H,W] from `normalize` -> [N,15*width,h,w], >= 0."""
+        finest, *others = self.features(x)
+        size = finest.shape[-2:]
+        return torch.cat([finest, *(up(y, size) for up, y in zip(self.upsamplers, others, strict=True))], dim=1)
+
+
+class HRNetV2(JoinedHRNet):
+    """Classes from all branches (arXiv:1908.07919, section 3.3, "HRNetV2").
+
+    classes: K; width, body, upsampler: see HRNet.
+    """
+
+    def __init__(self, width: int = 48, classes: int = 19, upsampler: str = "bilinear", body: str = "full") -> None:
+        super().__init__(width, upsampler, body)
+        self.last_layer = _classifier(sum(self.channels), classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N,3,H,W] from `normalize` -> logits [N,K,h,w]."""
+        logits: Tensor = self.last_layer(self.joined(x))
+        return logits
+
+
+class HRNetV2p(JoinedHRNet):
+    """A feature pyramid from all branches (arXiv:1908.07919, section 3.3, "HRNetV2p"): joined, reduced, mean-pooled.
+
+    channels: of every level; width, body, upsampler: see HRNet.
+    """
+
+    def __init__(
+        self, width: int = 48, pyramid_channels: int = 256, upsampler: str = "bilinear", body: str = "full"
+    ) -> None:
+        super().__init__(width, upsampler, body)
+        self.reduction_conv = nn.Conv2d(sum(self.channels), pyramid_channels, 1)
+        self.fpn_convs = nn.ModuleList(nn.Conv2d(pyramid_channels, pyramid_channels, 3, padding=1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Pyramid:
+        """x [N,3,H,W] from `normalize` -> four levels [N,pyramid_channels,h_i,w_i]."""
+        finest = self.reduction_conv(self.joined(x))
+        levels = [finest, *(F.avg_pool2d(finest, 2**i, ceil_mode=True) for i in range(1, 4))]
+        return Pyramid(*(conv(level) for conv, level in zip(self.fpn_convs, levels, strict=True)))
+
+
+class HRNetOCR(JoinedHRNet):
+    """Classes from all branches with object-contextual representations (arXiv:1909.11065).
+
+    classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; width, body, upsampler: see
+    HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
+    """
+
+    def __init__(
+        self,
+        width: int = 48,
+        classes: int = 19,
+        upsampler: str = "bilinear",
+        body: str = "full",
+        ocr_channels: int = 512,
+        key_channels: int = 256,
+    ) -> None:
+        super().__init__(width, upsampler, body)
+        joined = sum(self.channels)
+        self.conv3x3_ocr = nn.Sequential(
+            nn.Conv2d(joined, ocr_channels, 3, padding=1), nn.BatchNorm2d(ocr_channels), nn.ReLU()
+        )
+        self.ocr_gather_head = SpatialGather()
+        self.ocr_distri_head = SpatialOCR(ocr_channels, key_channels, ocr_channels)
+        self.cls_head = nn.Conv2d(ocr_channels, classes, 1)
+        self.aux_head = _classifier(joined, classes)
+
+    def forward(self, x: Tensor) -> OCROutput:
+        """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out), each [N,K,h,w]."""
+        joined = self.joined(x)
+        aux = self.aux_head(joined)
+        features = self.conv3x3_ocr(joined)
+        objects = self.ocr_gather_head(features, aux)
+        return OCROutput(aux, self.cls_head(self.ocr_distri_head(features, objects)))
+
+
+def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
+    """logits [N,K,h,w] -> [N,K,*size], bilinearly with corner pixels on corner pixels, as the published networks do."""
+    return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=True)
+
+
+def _classifier(channels: int, classes: int) -> nn.Sequential:
+    if classes < 1:
+        raise ValueError(f"classes is at least 1, not {classes}.")
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 1), nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, classes, 1)
+    )
