@@ -16,8 +16,10 @@ from nodes.footage.window import Window
 
 MAIN = "Source"
 DECODERS = 2
-# Decoded frames that wait to be fetched, per moving input.
+# Frames that are announced before they are submitted.
 AHEAD = 3
+# Decoded frames of a moving input that may wait to be fetched: those ahead, and those of the jobs under way.
+WAITING = 8
 NOT_YET = Frame(np.empty((0, 0, 1), np.float32), ("Y",), Window(0, 0, 0, 0), Window(0, 0, 0, 0))
 
 
@@ -100,6 +102,6 @@ class FrameSource:
         """Forgets the oldest frames that were announced and never fetched."""
         if self._is_still(name):
             return
-        mine = [key for key in self._decoded if key[0] == name]
-        for key in mine[: max(0, len(mine) - AHEAD - DECODERS)]:
-            self._decoded.pop(key).cancel()
+        idle = [key for key, future in self._decoded.items() if key[0] == name and future.done()]
+        for key in idle[: max(0, len(idle) - WAITING)]:
+            del self._decoded[key]
