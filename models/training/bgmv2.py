@@ -1,7 +1,8 @@
 """The stages of Background Matting V2 (arXiv:2012.07810, section 4.4), fitted to small machines.
 
 First the coarse network alone on crops, then the whole network on large crops with the coarse network's batch norms
-frozen, then whole frames in turn with such crops. The cards of the bundled weights say what a run gave.
+frozen, then whole frames in turn with such crops, last the refiner alone. The cards of the bundled weights say what a
+run gave.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import models
 from models.bgmv2 import MattingRefine
-from models.bgmv2.losses import base_loss, refine_loss
+from models.bgmv2.losses import base_loss, refine_loss, sobel
 from models.training.pool import Examples, View
 
 # Sides of (height, width) and batch size; the first for most of the base stage, the others towards its end.
@@ -28,6 +30,8 @@ REFINE = ((448, 512, 3), (512, 640, 2), (640, 768, 2))
 FRAMES = ((288, 512, 3), (360, 640, 2), (432, 768, 1), (540, 960, 1))
 FRAME_SHARES = (0.35, 0.25, 0.2, 0.2)
 CROP_SHARE = 0.35
+# Half width in pixels of what counts as an outline when the refiner is taught alone.
+OUTLINE = 12
 # Heights of a whole 16:9 frame as the coarse network sees it: HD at a backbone_scale of 0.2 to 0.7.
 LOWEST, HIGHEST = 216, 760
 # Beyond 0..1 the clamp keeps this slope, so that a channel that went astray can come back.
@@ -151,11 +155,57 @@ class ContextStage(RefineStage):
         return super().loss(model, batch)
 
 
-STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, RefineStage, ContextStage)
+class EdgeStage(RefineStage):
+    """The refiner alone, judged where there is something for it to do: near outlines that the coarse network found.
+
+    In the stages before, its gradients come mostly from wide areas that the coarse network got wrong, which it cannot
+    mend from 13 pixels; it then copies the coarse alpha and draws no edge or hair.
+    """
+
+    name = "edges"
+    steps = 1200
+    warmup = 30
+
+    def groups(self, model: MattingRefine) -> list[dict[str, object]]:
+        return [{"params": list(model.refiner.parameters()), "peak": 2e-3}]
+
+    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+        src, bgr = batch.src, batch.bgr
+        model.backbone_scale = float(0.5 - 0.25 * torch.rand(()).item() ** 3)
+        with torch.no_grad():
+            raw = raw_coarse(model, model.shrink(src), model.shrink(bgr))
+            coarse = (raw[:, :1].clamp(0, 1), raw[:, 1:4], raw[:, 4:5].clamp(0, 1), raw[:, 5:].relu())
+            weight = outline_weight(F.interpolate(coarse[0], src.shape[-2:], mode="bilinear"), batch.pha)
+        refined = model.refiner(src, bgr, *coarse, mode="full")
+        pha, fgr = leaky_clamp(refined.pha.float()), leaky_clamp(refined.fgr.float() + src)
+        shown = weight * (batch.pha > 0)
+        losses = {
+            "pha": _weighted(weight, (pha - batch.pha).abs()),
+            "pha_sobel": 2 * _weighted(weight, (sobel(pha) - sobel(batch.pha)).abs()),
+            "fgr": 0.5 * _weighted(shown, (fgr - batch.fgr).abs().mean(1, keepdim=True)),
+        }
+        return losses | {"total": torch.stack(list(losses.values())).sum()}
+
+
+def outline_weight(coarse: Tensor, truth: Tensor) -> Tensor:
+    """Per pixel [B,1,H,W]: 1 near the true outline, 0.1 elsewhere, 0 where the coarse alpha is far off."""
+    reach = 2 * OUTLINE + 1
+    highest = F.max_pool2d(truth, reach, 1, OUTLINE)
+    lowest = -F.max_pool2d(-truth, reach, 1, OUTLINE)
+    near = (highest - lowest > 0.1).float()
+    sane = (F.avg_pool2d((coarse - truth).abs(), reach, 1, OUTLINE) < 0.3).float()
+    return (0.1 + 0.9 * near) * sane
+
+
+def _weighted(weight: Tensor, error: Tensor) -> Tensor:
+    return (weight * error).sum() / weight.sum().clamp_min(1.0)
+
+
+STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, RefineStage, ContextStage, EdgeStage)
 
 
 def stage(name: str) -> BaseStage | RefineStage:
-    """The stage called `base`, `refine` or `context`."""
+    """The stage called `base`, `refine`, `context` or `edges`."""
     return next(kind for kind in STAGES if kind.name == name)()
 
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")
     parser.add_argument("--scenes", type=int, default=POOL["scenes"], help="backgrounds to draw")
     parser.add_argument("--backbone", default="mobilenetv2", choices=("mobilenetv2", "resnet50", "resnet101"))
-    parser.add_argument("--stage", default="all", choices=("base", "refine", "context", "all"))
+    parser.add_argument("--stage", default="all", choices=("base", "refine", "context", "edges", "all"))
     parser.add_argument("--start", metavar="FILE", help="weights to start from, instead of the stage before")
     parser.add_argument("--steps", type=int, default=0, help="of the stage, default: its own")
     parser.add_argument("--until", type=int, help="stop at this step; a later run goes on from there")
