@@ -18,17 +18,21 @@ import pytest
 from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
 
 from nodes.errors import WorkerError
-from plugin.worker import identity, lifecycle, paths
+from plugin.worker import identity, lifecycle, paths, running
 from plugin.worker.client import Worker, status_of_running, stop_running
 from plugin.worker.wire import HEADER, MAGIC
 
-CLIENT = (
-    "import sys; sys.path.insert(0, 'tests'); from worker_tools import Footage\n"
-    "from plugin.worker.client import Worker\n"
-    "with Worker('cpu') as worker:\n"
-    "    passes = worker.submit('test-gain', 5, {}, Footage()).result(120)\n"
-    "    print(passes.images['picture'].sum(), worker.status()['pid'])"
-)
+CLIENT = """
+import sys, time
+sys.path.insert(0, "tests")
+from worker_tools import Footage
+from plugin.worker.client import Worker
+print("ready", flush=True)
+sys.stdin.readline()
+with Worker("cpu") as worker:
+    passes = worker.submit("test-gain", 5, {}, Footage()).result(120)
+    print(passes.images["picture"].sum(), worker.status()["pid"])
+"""
 
 
 @pytest.fixture
@@ -38,10 +42,15 @@ def runtime():
 
 
 def test_two_clients_at_once_start_one_worker_which_leaves_nothing_when_idle():
-    with own_runtime(CLEANPLATE_IDLE_SECONDS="1.5") as folder:
-        clients = [
-            subprocess.Popen([sys.executable, "-c", CLIENT], stdout=subprocess.PIPE, text=True) for _ in range(3)
-        ]
+    with own_runtime(CLEANPLATE_IDLE_SECONDS="3") as folder:
+        command = [sys.executable, "-c", CLIENT]
+        pipe = subprocess.PIPE
+        clients = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+        for client in clients:
+            assert client.stdout.readline() == "ready\n"
+        for client in clients:
+            client.stdin.write("go\n")
+            client.stdin.flush()
         answers = {client.communicate(timeout=200)[0] for client in clients}
         assert len(answers) == 1, answers
         total, pid = answers.pop().split()
@@ -49,7 +58,7 @@ def test_two_clients_at_once_start_one_worker_which_leaves_nothing_when_idle():
         wait_for(lambda: not worker_pids(folder), 20)
         wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20)
         assert list((folder / "run").iterdir()) == []
-        assert "leaving: idle for 2 s" in (folder / "state/cleanplate/worker-cpu.log").read_text()
+        assert "leaving: idle for 3 s" in (folder / "state/cleanplate/worker-cpu.log").read_text()
         assert status_of_running("cpu") is None
         assert stop_running("cpu") is None
 
@@ -121,6 +130,9 @@ def test_workers_of_other_software_make_room(runtime, monkeypatch):
             old.close()
             wait_for(lambda: not Path(f"/proc/{old_pid}").exists())
             assert status_of_running("cpu")["pid"] == new.status()["pid"]
+    # A worker that does not listen any more is ended by force.
+    monkeypatch.setattr(running, "KIND_SECONDS", 0.5)
+    os.kill(worker_pids(runtime)[0], signal.SIGSTOP)
     assert stop_running("cpu") is not None
     assert worker_pids(runtime) == []
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import re
 import socket
+from pathlib import Path
 
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plugin.worker import wire
 from plugin.worker.codec import TYPES, decode, encode
 from plugin.worker.fields import MAX_PAYLOAD, VERSION, Box, BufferRef, Colour, Image, Span
 from plugin.worker.messages import (
@@ -231,3 +234,10 @@ def test_any_value_in_any_field_is_read_or_refused(message, data):
 @given(st.integers(0, 30), st.binary(max_size=300) | values.map(msgpack.packb))
 def test_any_payload_is_read_or_refused(code, payload):
     _survives(framed(code, payload))
+
+
+def test_the_protocols_manual_names_every_message():
+    manual = (Path(wire.__file__).parent / "PROTOCOL.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", manual, re.MULTILINE)
+    assert {int(code): name for code, name in rows} == {code: kind.__name__ for code, kind in TYPES.items()}
+    assert f"version, {VERSION};" in manual

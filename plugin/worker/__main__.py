@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import faulthandler
 import fcntl
+import gc
 import logging
 import logging.handlers
 import os
@@ -70,6 +71,9 @@ def _work(device: str, lock: int, foreground: bool) -> int:
     server = Server(listener, path, accelerator, build, log_file, _idle_seconds())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
+    # What is there now stays; collecting garbage need not look through all of torch.
+    gc.collect()
+    gc.freeze()
     log.info("ready: pid %d, %s (%s), build %s", os.getpid(), device, accelerator.description, build)
     print(f"ready {os.getpid()}", flush=True)
     os.close(lock)

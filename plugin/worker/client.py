@@ -153,6 +153,9 @@ class Worker:
             wire, welcome = self._reach()
             connection = Connection(wire, "worker", self._receive, lambda error: self._closed(connection, error))
             with self._lock:
+                if self._closing:
+                    wire.close()
+                    raise WorkerError("the connection to the worker was closed")
                 self._connection, self._welcome = connection, welcome
                 connection.start()
                 self._send_unsent()
@@ -196,8 +199,7 @@ class Worker:
         with self._lock:
             connection = self._connection
             job = self._jobs.get(getattr(message, "job", 0))
-        if connection is None:
-            return
+        assert connection is not None, "only the connection that is open has a reader"
         match message:
             case Result():
                 passes = Job.unpack(message, connection.open(message.buffer, descriptors))

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.engine import Passes
-from nodes.errors import Cancelled, CleanplateError
+from nodes.errors import Cancelled, CleanplateError, WorkerError
 from nodes.footage.frame import Frame
 from plugin.worker import frames
 from plugin.worker.connection import Connection
 from plugin.worker.failures import exception, kind_of
 from plugin.worker.messages import IdentityAnswer, Missing, Need, NeedIdentity, Render, Result
+from plugin.worker.schema import ProtocolError
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +119,16 @@ def fetch(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
             digest = job.sources.identity(need.input, need.first, need.last)
             connection.send(IdentityAnswer(number, need.need, digest))
         else:
-            frame = job.sources.frame(need.input, need.frame)
-            connection.send(*frames.frame_answer(connection.outgoing, number, need.need, frame))
+            _hand_over(connection, number, need, job.sources.frame(need.input, need.frame))
     except CleanplateError as error:
         connection.send(Missing(number, need.need, kind_of(error), str(error)[:4000]))
     except Exception as error:
         log.debug("fetching %s failed", need, exc_info=error)
         job.give_up(error)
+
+
+def _hand_over(connection: Connection, job: int, need: Need, frame: Frame) -> None:
+    try:
+        connection.send(*frames.frame_answer(connection.outgoing, job, need.need, frame))
+    except (ProtocolError, OSError) as error:
+        raise WorkerError(f"frame {need.frame} of {need.input} cannot be handed to the worker: {error}") from error

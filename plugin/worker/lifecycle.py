@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -112,6 +113,10 @@ def start(device: str, lock: int) -> None:
     assert process.stdout is not None
     with process.stdout:
         line = _line(process.stdout.fileno(), START_SECONDS)
+    if not line:
+        # Whatever hangs there must not keep the lock.
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     word, _, rest = line.partition(" ")
     if word == "unusable":
@@ -122,18 +127,6 @@ def start(device: str, lock: int) -> None:
         raise WorkerError(f"the worker for {device} ended while it started; {_last_words(paths.log_path(device))}")
 
 
-def wait_until_gone(device: str, pid: int, seconds: float = 10.0) -> None:
-    """Waits for a worker that was told to stop. Raises WorkerError if it stays."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return
-        time.sleep(0.02)
-    raise WorkerError(f"the worker for {device} (pid {pid}) was told to stop but has not")
-
-
 def environment() -> dict[str, str]:
     """This process's environment without what a host sets for itself."""
     return {n: v for n, v in os.environ.items() if n not in _SCRUBBED and not n.startswith(("QT_", "NATRON"))}
@@ -141,10 +134,19 @@ def environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _locked() -> Iterator[int]:
-    """The lock of the runtime folder, which whoever starts a worker holds."""
-    descriptor = os.open(paths.runtime_folder(), os.O_RDONLY | os.O_DIRECTORY)
+    """The lock of the runtime folder, which whoever starts a worker holds. Raises WorkerError if it is never free."""
+    folder = paths.runtime_folder()
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise WorkerError(f"another process has been starting a worker in {folder} for too long") from None
+                time.sleep(0.02)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -78,7 +78,7 @@ def tune_heap() -> None:
     """
     with contextlib.suppress(AttributeError):
         libc = ctypes.CDLL(None)
-        for option, value in ((_M_ARENA_MAX, 1), (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1)):
+        for option, value in ((_M_ARENA_MAX, 1), (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1)):
             libc.mallopt(option, value)
 
 

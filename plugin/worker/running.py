@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
+import signal
+import socket
+import time
 from typing import Any
 
+import psutil
+
 from nodes.errors import WorkerError
-from plugin.worker import lifecycle, paths
+from plugin.worker import identity, lifecycle, paths
 from plugin.worker.connection import receive_now, send_now
-from plugin.worker.messages import AskStatus, Status, Stop
+from plugin.worker.messages import AskStatus, Hello, Status, Stop
 from plugin.worker.schema import ProtocolError
+from plugin.worker.wire import Wire
 
 ANSWER_SECONDS = 20.0
+KIND_SECONDS = 5.0
 
 
 def status_of_running(device: str = "auto") -> dict[str, Any] | None:
@@ -34,22 +42,51 @@ def status_of_running(device: str = "auto") -> dict[str, Any] | None:
 
 
 def stop_running(device: str = "auto") -> int | None:
-    """Ends the worker that runs and waits until it has; its process id, None where none ran. Raises WorkerError."""
+    """Ends the worker that runs, kindly or, if it does not listen, by force; its process id, None where none ran.
+
+    Works on workers of any version. Raises WorkerError if it cannot be ended.
+    """
     for candidate in _candidates(device):
-        with contextlib.suppress(lifecycle.Absent, lifecycle.Retired):
-            wire, welcome = lifecycle.connect(candidate, "stop", build="")
-            try:
-                wire.timeout(ANSWER_SECONDS)
-                send_now(wire, Stop())
-                while receive_now(wire) is not None:
-                    pass
-            except (OSError, ProtocolError):
-                pass
-            finally:
-                wire.close()
-            lifecycle.wait_until_gone(candidate, welcome.pid)
-            return welcome.pid
+        connected = socket.socket(socket.AF_UNIX)
+        wire = Wire(connected)
+        try:
+            wire.timeout(KIND_SECONDS)
+            connected.connect(os.fspath(paths.socket_path(candidate)))
+            pid, user = wire.peer()
+            if user != os.getuid():
+                raise WorkerError(f"the worker for {candidate} belongs to another user")
+            _ask_to_stop(wire)
+            if not _gone(pid, KIND_SECONDS):
+                os.kill(pid, signal.SIGKILL)
+                if not _gone(pid, KIND_SECONDS):
+                    raise WorkerError(f"the worker for {candidate} (pid {pid}) cannot be ended")
+            return pid
+        except (ConnectionError, FileNotFoundError):
+            continue
+        finally:
+            wire.close()
     return None
+
+
+def _ask_to_stop(wire: Wire) -> None:
+    """Asks, and waits until the connection ends or nothing more comes."""
+    with contextlib.suppress(OSError, ProtocolError):
+        send_now(wire, Hello(identity.release(), "", os.getpid(), "stop"))
+        send_now(wire, Stop())
+        while receive_now(wire) is not None:
+            pass
+
+
+def _gone(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _candidates(device: str) -> list[str]:

@@ -93,7 +93,8 @@ class Wire:
         if descriptors:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
         sent = self._socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
-        self._socket.sendall(data[sent:], socket.MSG_NOSIGNAL)
+        if sent < len(data):
+            self._socket.sendall(data[sent:], socket.MSG_NOSIGNAL)
 
     def receive(self) -> tuple[int, bytes, list[int]] | None:
         """The next message, or None at the end of the connection. Raises ProtocolError, OSError or TimeoutError."""
