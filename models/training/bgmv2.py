@@ -30,6 +30,7 @@ REFINE = ((448, 512, 3), (512, 640, 2), (640, 768, 2))
 FRAMES = ((288, 512, 3), (360, 640, 2), (432, 768, 1), (540, 960, 1))
 FRAME_SHARES = (0.35, 0.25, 0.2, 0.2)
 CROP_SHARE = 0.35
+EDGES = (320, 384, 4)
 # Half width in pixels of what counts as an outline when the refiner is taught alone.
 OUTLINE = 12
 # Heights of a whole 16:9 frame as the coarse network sees it: HD at a backbone_scale of 0.2 to 0.7.
@@ -169,6 +170,11 @@ class EdgeStage(RefineStage):
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
         return [{"params": list(model.refiner.parameters()), "peak": 2e-3}]
 
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+        height, width, count = EDGES
+        frames = rng.normal(1080, 150, count).clip(700, 1400)
+        return _stack([examples.example(rng, View(height, width, float(frame))) for frame in frames])
+
     def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
         src, bgr = batch.src, batch.bgr
         model.backbone_scale = float(0.5 - 0.25 * torch.rand(()).item() ** 3)
@@ -189,12 +195,13 @@ class EdgeStage(RefineStage):
 
 def outline_weight(coarse: Tensor, truth: Tensor) -> Tensor:
     """Per pixel [B,1,H,W]: 1 near the true outline, 0.1 elsewhere, 0 where the coarse alpha is far off."""
-    reach = 2 * OUTLINE + 1
-    highest = F.max_pool2d(truth, reach, 1, OUTLINE)
-    lowest = -F.max_pool2d(-truth, reach, 1, OUTLINE)
+    reach = OUTLINE // 4
+    size = 2 * reach + 1
+    highest = F.max_pool2d(F.max_pool2d(truth, 4), size, 1, reach)
+    lowest = -F.max_pool2d(F.max_pool2d(-truth, 4), size, 1, reach)
     near = (highest - lowest > 0.1).float()
-    sane = (F.avg_pool2d((coarse - truth).abs(), reach, 1, OUTLINE) < 0.3).float()
-    return (0.1 + 0.9 * near) * sane
+    sane = (F.avg_pool2d(F.avg_pool2d((coarse - truth).abs(), 4), size, 1, reach) < 0.3).float()
+    return F.interpolate((0.1 + 0.9 * near) * sane, scale_factor=4.0)
 
 
 def _weighted(weight: Tensor, error: Tensor) -> Tensor:

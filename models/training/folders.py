@@ -28,7 +28,7 @@ class FolderExamples:
     def __init__(self, folder: Path) -> None:
         self.foregrounds = _pictures(folder / "fgr")
         self.backgrounds = _pictures(folder / "bgr")
-        mattes = {path.stem: path for path in _pictures(folder / "pha")} if (folder / "pha").is_dir() else {}
+        mattes = {path.stem: path for path in _found(folder / "pha")}
         self.mattes = mattes
         for path in self.foregrounds:
             if path.stem not in mattes and _read(path).shape[2] != 4:
@@ -64,10 +64,15 @@ class FolderExamples:
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = _found(folder)
     if not found:
         raise ValueError(f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def _found(folder: Path) -> list[Path]:
+    """The pictures of a folder, in order; none where there is no folder."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
 def _read(path: Path) -> Array:

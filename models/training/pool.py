@@ -240,13 +240,14 @@ def _fringe(rng: np.random.Generator, a: Array, view: View) -> Array:
     if rng.random() >= FRINGE_SHARE or not a.any():
         return a
     scale = view.frame / 1080
+    h, w = a.shape
     width = float(np.exp(rng.uniform(np.log(5.0), np.log(45.0)))) * scale
     depth = cv2.distanceTransform((a > 0.4).astype(np.uint8), cv2.DIST_L2, 3) * np.float32(1 / width)
     if rng.random() < 0.5:  # not all around: clothes beside hair
-        depth = depth + np.clip(value_noise(rng, *a.shape, 160 * scale + 4) * 2, 0, 2)
+        depth = depth + np.clip(value_noise(rng, h, w, 160 * scale + 4) * 2, 0, 2)
     depth = np.clip(depth, 0, 1)
-    tufts = value_noise(rng, *a.shape, max(1.0, rng.uniform(2, 7) * scale), rng.uniform(1, 5))
-    tufts += value_noise(rng, *a.shape, max(1.0, 0.4 * width), rng.uniform(0.5, 2))
+    tufts = value_noise(rng, h, w, max(1.0, rng.uniform(2, 7) * scale), rng.uniform(1, 5))
+    tufts += value_noise(rng, h, w, max(1.0, 0.4 * width), rng.uniform(0.5, 2))
     thin = np.clip(depth + np.float32(rng.uniform(0.1, 0.8)) * tufts * depth * (1 - depth), 0, 1)
     return np.asarray(a * thin, np.float32)
 
