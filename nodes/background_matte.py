@@ -119,7 +119,7 @@ class BackgroundMatte:
         asked, weights = choose_weights(params, device, "bgmv2", "backbone")
         scale = params["resolution"] or min(0.5, AUTOMATIC_SIDE / max(height, width))
 
-        def attempt(quality: Quality) -> tuple[RefineOutput, list[str]]:
+        def attempt(quality: Quality) -> tuple[RefineOutput, Quality, list[str]]:
             def run(dtype: torch.dtype) -> RefineOutput:
                 model = cast(MattingRefine, device.model(asked, "bgmv2", weights.options, dtype))
                 model.backbone_scale = quality.scale
@@ -127,28 +127,23 @@ class BackgroundMatte:
                 model.refine_sample_pixels = round(params["refineAmount"] / 100 * height * width)
                 model.refine_threshold = params["refineThreshold"]
                 model.strip_rows = quality.strip_rows
-                source, background = (_padded(picture.shown, quality.scale).to(dtype) for picture in (proxy, plate))
+                source, background = (_padded(picture.shown).to(dtype) for picture in (proxy, plate))
                 answer = model(source, background)
                 error = F.interpolate(answer.err_sm, source.shape[-2:], mode="bilinear", align_corners=False)
                 full = [image[..., :height, :width].float() for image in (answer.pha, answer.fgr, error)]
                 return RefineOutput(full[0], full[1], answer.pha_sm, answer.fgr_sm, full[2], answer.ref_sm.float())
 
-            return run_guarded(run, lambda answer: answer[:2], torch.float16 if quality.half else device.dtype)
+            dtype = torch.float16 if quality.half else device.dtype
+            answer, notes = run_guarded(run, lambda answer: answer[:2], dtype)
+            return answer, quality, notes
 
         steps = [("the whole picture", Quality(scale)), ("strips of 256 rows", Quality(scale, 256))]
         if device.torch_device.type == "cuda":
             steps.append(("strips in half precision", Quality(scale, 256, half=True)))
         smaller = [factor * scale for factor in (0.7, 0.5)]
         steps += [(f"strips at resolution {s:.3g}", Quality(s, 256)) for s in smaller]
-        used: list[Quality] = []
-
-        def recorded(quality: Quality) -> tuple[RefineOutput, list[str]]:
-            result = attempt(quality)
-            used.append(quality)
-            return result
-
-        (answer, guard_notes), ladder_notes = descend(steps, recorded, device)
-        return answer, used[-1], [*ladder_notes, *guard_notes]
+        (answer, quality, guard_notes), ladder_notes = descend(steps, attempt, device)
+        return answer, quality, [*ladder_notes, *guard_notes]
 
 
 def plate_shift(registration: Registration) -> float:
@@ -159,10 +154,9 @@ def plate_shift(registration: Registration) -> float:
     return float(np.abs(moved[:2] / moved[2] - corners[:2]).max())
 
 
-def _padded(image: Tensor, scale: float) -> Tensor:
+def _padded(image: Tensor) -> Tensor:
     """The picture continued to the right and below by its border, to a multiple of 4 that survives the encoder."""
-    smallest = SMALLEST_SIDE
-    height, width = (max(smallest, side + -side % 4) for side in image.shape[-2:])
+    height, width = (max(SMALLEST_SIDE, side + -side % 4) for side in image.shape[-2:])
     padding = (0, width - image.shape[-1], 0, height - image.shape[-2])
     return F.pad(image, padding, mode="replicate") if any(padding) else image
 
