@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -154,3 +156,23 @@ def test_the_memory_budget_and_the_threads_can_be_set(monkeypatch):
     assert memory.budget(1000, 0.5) == 500
     assert 1 <= memory.cores() <= len(os.sched_getaffinity(0))
     assert memory.host_limit() > 1 << 28
+
+
+def test_memory_the_machine_does_not_have_is_refused_and_a_swollen_heap_given_back():
+    script = (
+        "import numpy, psutil\n"
+        "from plugin.worker import memory\n"
+        "memory.tune_heap()\n"
+        "ballast = numpy.ones(40_000_000); small = numpy.ones(10); rss = memory.resident(); del ballast\n"
+        "assert memory.resident() > rss - 1e6, 'the heap keeps what was freed'\n"
+        "memory.host_limit = lambda: 1_000_000_000\n"
+        "memory.trim_if_swollen()\n"
+        "assert memory.resident() < rss - 300e6, 'but not too much of it'\n"
+        "memory.available = lambda: 100_000_000\n"
+        "memory.limit_growth()\n"
+        "numpy.ones(5_000_000)\n"
+        "try: numpy.ones(40_000_000)\n"
+        "except MemoryError: print('refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "refused\n", done.stderr

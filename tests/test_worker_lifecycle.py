@@ -135,6 +135,15 @@ def test_workers_of_other_software_make_room(runtime, monkeypatch):
     os.kill(worker_pids(runtime)[0], signal.SIGSTOP)
     assert stop_running("cpu") is not None
     assert worker_pids(runtime) == []
+    # Killed while it starts, before it could say anything.
+    threading.Thread(target=lambda: (wait_for(lambda: worker_pids(runtime) != []), _kill(runtime)), daemon=True).start()
+    with Worker("cpu") as worker:
+        assert worker.submit("test-gain", 5, {}, Footage()).result(120).images
+
+
+def _kill(runtime: Path) -> None:
+    for pid in worker_pids(runtime):
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_foreign_protocol_is_named_to_who_only_asks(runtime):

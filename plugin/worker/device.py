@@ -149,12 +149,15 @@ class JobDevice:
 
         def computing() -> T:
             _current.inputs = self._inputs
+            if self.torch_device.type == "cpu":
+                memory.limit_growth()
             try:
                 with torch.inference_mode():
                     return work()
             finally:
                 _current.inputs = None
                 self._accelerator.kept.measure(self._used)
+                memory.trim_if_swollen()
 
         return self._accelerator.compute.run(computing)
 

@@ -62,6 +62,7 @@ class Job:
     def run(self) -> None:
         """Ends with exactly one Result or Failed; raises nothing."""
         name = self.request.node
+        kind = ""
         try:
             face, engine = self._node(name)
             name = face.label
@@ -75,6 +76,8 @@ class Job:
             self._place.leave()
             self.inputs.close()
             self._client.finished(self)
+        if kind == "memory":
+            self._accelerator.release(set())
 
     def answer(self, need: int, value: Frame | bytes | Exception) -> None:
         self.inputs.answer(need, value)

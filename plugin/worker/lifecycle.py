@@ -24,6 +24,7 @@ from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import OtherVersion, Wire
 
 START_SECONDS = 180.0
+BIRTHS = 5
 GREETING_SECONDS = 30.0
 # A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 _SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD")
@@ -31,6 +32,10 @@ _SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONSTARTUP", "L
 
 class Absent(Exception):
     """Nobody answers at the socket."""
+
+
+class Stillborn(WorkerError):
+    """The worker ended while it started, without a word: killed, or unable to run at all."""
 
 
 class Retired(Exception):
@@ -43,14 +48,19 @@ def connect_or_start(device: str, name: str, note: Callable[[str], None]) -> tup
     with contextlib.suppress(Absent, Retired):
         return connect(device, name, build)
     with _locked() as lock:
-        deadline = time.monotonic() + START_SECONDS
+        deadline, births = time.monotonic() + START_SECONDS, BIRTHS
         while True:
             with contextlib.suppress(Absent, Retired):
                 return connect(device, name, build)
             if time.monotonic() > deadline:
                 raise WorkerError(f"the worker for {device} cannot be reached; see {paths.log_path(device)}")
             note(f"starting the worker for {device}")
-            start(device, lock)
+            try:
+                start(device, lock)
+            except Stillborn:
+                births -= 1
+                if not births:
+                    raise
 
 
 def connect(device: str, name: str, build: str) -> tuple[Wire, Welcome]:
@@ -124,7 +134,7 @@ def start(device: str, lock: int) -> None:
     if word == "error":
         raise WorkerError(rest)
     if word != "ready":
-        raise WorkerError(f"the worker for {device} ended while it started; {_last_words(paths.log_path(device))}")
+        raise Stillborn(f"the worker for {device} ended while it started; {_last_words(paths.log_path(device))}")
 
 
 def environment() -> dict[str, str]:

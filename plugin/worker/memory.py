@@ -8,9 +8,11 @@ import os
 import platform
 import resource
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
+USABLE_SHARE = 0.9
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
 
@@ -23,6 +25,18 @@ def host_limit() -> int:
         except (OSError, ValueError):
             continue
     return limit
+
+
+def available() -> int:
+    """Bytes that could be allocated now without driving others out of memory."""
+    free = int(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = (group / "memory.stat").read_text().splitlines()
+        reclaimable = next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        used = int((group / "memory.current").read_text()) - reclaimable
+        free = min(free, max(0, int((group / "memory.max").read_text()) - used))
+    return free
 
 
 def budget(total: int, share: float) -> int:
@@ -82,10 +96,29 @@ def tune_heap() -> None:
             libc.mallopt(option, value)
 
 
-def limit_data(size: int) -> None:
-    """Makes allocations beyond `size` bytes fail, so that they end in a sentence and not in the system's OOM killer."""
+def limit_growth() -> None:
+    """Makes allocations fail that the machine has no memory for, so that they end in a sentence.
+
+    Without it the system's OOM killer ends the worker, or worse, the host. Holds until it is called again, since what
+    is available changes with what else runs.
+    """
+    data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    limit = data + int(USABLE_SHARE * available())
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
-        size = min(size, hard)
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_DATA, (size, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def trim_if_swollen() -> None:
+    """Returns free heap memory to the system if it is more than a quarter of the machine's, as after a huge frame."""
+    with contextlib.suppress(AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallinfo2.restype = _Mallinfo2
+        if libc.mallinfo2().numbers[8] > host_limit() // 4:
+            trim_heap()
+
+
+class _Mallinfo2(ctypes.Structure):
+    """glibc's ten numbers about the heap; the ninth, `fordblks`, is what is free."""
+
+    _fields_: ClassVar = [("numbers", ctypes.c_size_t * 10)]

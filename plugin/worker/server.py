@@ -52,6 +52,7 @@ class Server:
         self._threads = Threads("job")
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
+        self._importing = threading.Lock()
         self._sessions: list[Session] = []
         self._began = self._last_use = time.monotonic()
         self._frames = 0
@@ -216,7 +217,8 @@ class Server:
 
     def _node(self, name: str) -> tuple[Face, Engine]:
         face = catalogue.find(name)
-        with self._lock:
+        # Importing a network takes seconds in which clients are still greeted.
+        with self._importing:
             if face.id not in self._engines:
                 self._engines[face.id] = catalogue.create_engine(face)
             return face, self._engines[face.id]

@@ -14,8 +14,8 @@ from plugin.worker.failures import Unusable
 if TYPE_CHECKING:
     from plugin.worker.device import Accelerator
 
-# Of the memory there is: networks and states kept on the processor, the same on a GPU, all of a CPU worker's data.
-HOST_SHARE, DEVICE_SHARE, DATA_SHARE = 0.3, 0.5, 0.9
+# Of the memory there is, what networks and kept states may take.
+HOST_SHARE, DEVICE_SHARE = 0.3, 0.5
 
 
 def prepare(device: str) -> Accelerator:
@@ -39,9 +39,7 @@ def prepare(device: str) -> Accelerator:
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     total = memory.host_limit()
     share = HOST_SHARE
-    if device == "cpu":
-        memory.limit_data(int(DATA_SHARE * total))
-    else:
+    if device != "cpu":
         total, share = _open_gpu(device), DEVICE_SHARE
     from plugin.worker.device import Accelerator
 
