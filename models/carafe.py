@@ -24,7 +24,8 @@ def carafe(features: Tensor, masks: Tensor, kernel_size: int, group_size: int, s
     are (usually they sum to 1), and what they have beyond the border is dropped without renormalisation.
 
     Differentiable once with respect to both tensors.  On top of features, masks and output (backward: and their
-    gradients) it takes less than half their memory, as it works through strips of rows.
+    gradients) it takes less than half their memory, as it works through strips of rows; only for pictures of fewer
+    rows than two kernels, or under 0.5 MB, it may be more.
 
     Example:
         >>> x, kernels = torch.rand(1, 8, 4, 6), torch.rand(1, 25, 8, 12).softmax(1)

@@ -23,7 +23,7 @@ _BLOCK = 64  # channels taken at a time by pixels on a CPU: a strip of them stay
 _PIXELS_PER_CORE = 1 << 12
 _VALUES_PER_CORE = 1 << 20
 _CORES_OF_A_GPU = 1 << 8
-_SHARE, _LEAST_BYTES = 0.45, 1 << 18  # what a strip may take: a share of all tensors, or a quarter of a megabyte
+_SHARE, _LEAST_BYTES = 0.47, 1 << 17  # what a strip may take: a share of all tensors, an eighth of a megabyte at least
 
 
 class Reassembly(NamedTuple):
@@ -105,8 +105,8 @@ def _reassemble_by_pixels(features: Tensor, masks: Tensor, output: Tensor, how: 
     block = min(maps.shape[2], _BLOCK) if maps.device.type == "cpu" else maps.shape[2]
     width, pitch = output.shape[-1], maps.shape[-1] + k - 1
     at_once = _PIXELS_PER_CORE * _cores(maps) // (width * s)
-    per_row = s * width * (2 * k * k + 1 + block)
-    strips = _strips((features, masks, output), maps, how, at_once, per_row, 2 * block * pitch)
+    per_row = s * width * (2 * k * k + 4 + block * (s > 1))
+    strips = _strips((features, masks, output), maps, how, at_once, per_row, block * pitch * (1 + (s == 1)))
     tallest = max(strip.last - strip.first for strip in strips) * s
     y, x, tap = (torch.arange(i, dtype=torch.int32, device=maps.device) for i in (tallest, width, k))
     bags = _Bags((y // s * pitch)[:, None] + x // s, tap[:, None] * pitch + tap)
@@ -119,8 +119,9 @@ def _fill_by_pixels(strip: _Strip, maps: Tensor, kernels: Tensor, result: Tensor
     weights = kernels[:, strip.output].permute(1, 2, 0).to(maps.dtype).contiguous()
     for start in range(0, len(maps), block):
         some = slice(start, start + block)
-        sums = bags.sums(strip.padded(maps[some]).permute(1, 2, 0).contiguous(), weights)
-        result[some, strip.output] = sums.permute(2, 0, 1)
+        result[some, strip.output] = bags.sums(  # nothing gets a name, so that nothing outlives its use
+            strip.padded(maps[some]).permute(1, 2, 0).contiguous(), weights
+        ).permute(2, 0, 1)
 
 
 class _Bags:
@@ -154,8 +155,8 @@ def _fill_by_taps(strip: _Strip, maps: Tensor, kernels: Tensor, result: Tensor) 
     wide = _wide(result)
     sums = result.zero_() if result.dtype == wide else torch.zeros_like(result, dtype=wide)
     around = strip.magnified(maps)
-    for seen, weights in zip(_seen(around, strip.how), kernels[:, :, strip.output].unbind(1), strict=True):
-        sums.addcmul_(seen, weights[:, None].to(wide))
+    for seen, weights in zip(_seen(around, strip.how), kernels[:, None, :, strip.output].unbind(2), strict=True):
+        sums.addcmul_(seen, weights.to(wide))
     if sums is not result:
         result.copy_(sums)
 
@@ -175,8 +176,8 @@ def _add_feature_gradient(strip: _Strip, kernels: Tensor, gradient: Tensor, resu
     halo = 2 * strip.how.radius * strip.how.scale
     *lead, height, width = above.shape
     around = above.new_zeros(*lead, height + halo, width + halo)
-    for seen, weights in zip(_seen(around, strip.how), kernels[:, :, strip.output].unbind(1), strict=True):
-        seen.addcmul_(above, weights[:, None].to(above.dtype))
+    for seen, weights in zip(_seen(around, strip.how), kernels[:, None, :, strip.output].unbind(2), strict=True):
+        seen.addcmul_(above, weights.to(above.dtype))
     strip.add(result, _shrunk(around, strip.how.scale))
 
 
@@ -198,11 +199,11 @@ def _fill_mask_gradient(strip: _Strip, maps: Tensor, gradient: Tensor, result: T
 
 
 def _seen(around: Tensor, how: Reassembly) -> list[Tensor]:
-    """What each of the k x k places of the kernel sees of a magnified strip with its neighbourhoods."""
+    """What each of the k x k places of the kernel sees of a magnified strip with its neighbourhoods [G,C/G,H,W]."""
     halo = 2 * how.radius * how.scale
     height, width = around.shape[-2] - halo, around.shape[-1] - halo
-    places = range(0, halo + 1, how.scale)
-    return [around[..., y : y + height, x : x + width] for y, x in product(places, repeat=2)]
+    rows = around.unfold(2, height, how.scale).unfold(3, width, how.scale).unbind(2)
+    return [seen for row in rows for seen in row.unbind(2)]
 
 
 def _shrunk(x: Tensor, s: int) -> Tensor:

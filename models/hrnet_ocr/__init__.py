@@ -2,7 +2,7 @@
 arXiv:1908.07919; and its head with object-contextual representations: Yuan, Chen, Wang, ECCV 2020, arXiv:1909.11065."""
 
 from .backbone import BODIES, HighResolutionModule, HRNet
-from .heads import HRNetOCR, HRNetV1, HRNetV2, HRNetV2p, OCROutput, Pyramid, normalize
+from .heads import HRNetOCR, HRNetV1, HRNetV2, HRNetV2p, OCROutput, Pyramid, normalize, resize_logits
 from .ocr import ObjectAttention, SpatialGather, SpatialOCR
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "SpatialGather",
     "SpatialOCR",
     "normalize",
+    "resize_logits",
 ]

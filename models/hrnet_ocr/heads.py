@@ -87,7 +87,7 @@ class HRNetV2(JoinedHRNet):
 class HRNetV2p(JoinedHRNet):
     """A feature pyramid from all branches (arXiv:1908.07919, section 3.3, "HRNetV2p"): joined, reduced, mean-pooled.
 
-    channels: of every level; width, body, upsampler: see HRNet.
+    pyramid_channels: of every level; width, body, upsampler: see HRNet.
     """
 
     def __init__(
