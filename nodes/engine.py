@@ -73,10 +73,13 @@ class Device(Protocol):
         """
         ...
 
-    def weights_of(self, weights: str, network: str) -> WeightsInfo:
-        """What `weights` stands for (empty: the node's default), without loading it.
+    def weights_of(
+        self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
+    ) -> WeightsInfo:
+        """What `weights` stands for, without loading it; `network` may be several, any of which will do.
 
-        Raises WeightsError where there are none or they are of another network.
+        Empty means the node's default among weights of these networks with these `options`. Raises WeightsError where
+        there are none, ParameterError where they are of another network.
         """
         ...
 
@@ -94,10 +97,23 @@ class Device(Protocol):
 
 @dataclass(frozen=True)
 class WeightsInfo:
+    """Weights that were found: what they are called, which exactly, what they build, whence, and under which terms.
+
+    `state` is `bundled`, `imported` or `file`; `licence` a word, `use` its consequence in a few words, `terms` a
+    sentence. `other_half` is what to ask the device for where a network's weights come in two, else empty.
+    """
+
     name: str
     sha256: str
     network: str
     options: Mapping[str, Any]
+    path: str = ""
+    state: str = ""
+    licence: str = ""
+    use: str = ""
+    terms: str = ""
+    source: str = ""
+    other_half: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,13 +122,15 @@ class Passes:
 
     `images` maps a pass name of the face (`alpha`, `foreground`, ...) to float32 `[height, width, channels]` arrays
     that cover `window`. `info` holds what goes into the pass's metadata: plain strings and numbers.
-    `notes` are sentences the user should read, such as a step down the memory ladder.
+    `notes` are sentences the user should read, such as a step down the memory ladder. `weights` are those the frame was
+    computed with; the worker fills them in.
     """
 
     images: dict[str, Pixels]
     window: Window
     info: dict[str, str | int | float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    weights: tuple[WeightsInfo, ...] = ()
 
 
 class Engine(Protocol):

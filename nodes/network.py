@@ -14,21 +14,40 @@ from nodes.errors import ParameterError
 T = TypeVar("T")
 
 
-def choose_weights(params: Params, device: Device, network: str, size_parameter: str) -> tuple[str, WeightsInfo]:
+def choose_weights(
+    params: Params, device: Device, network: str | Sequence[str], size_parameter: str = ""
+) -> tuple[str, WeightsInfo]:
     """The weights that the parameters ask for: what to call them at the device, and what they are.
 
+    `network` is the one the node uses, or those it can use; which it is then says the answer's `network`.
     `size_parameter` names the parameter that chooses among the network's published sizes, such as `backbone`; its
-    value is an option of the network. Raises ParameterError if the weights are of another size.
+    value is an option of the network, `auto` takes any. Raises ParameterError if the weights are of another size or
+    network, WeightsError that says what to run if there are none.
     """
-    size = params[size_parameter]
-    name = params["weights"] or ("" if size == "auto" else f"{network}_{size}")
-    weights = device.weights_of(name, network)
+    size = params[size_parameter] if size_parameter else "auto"
+    wanted = {} if size == "auto" else {size_parameter: size}
+    weights = device.weights_of(params["weights"], network, wanted)
     if size != "auto" and weights.options.get(size_parameter) != size:
         raise ParameterError(
             f"'{size_parameter}' is {size}, but the weights '{weights.name}' were trained for "
             f"{weights.options.get(size_parameter)}: set '{size_parameter}' to auto or choose other weights"
         )
-    return name, weights
+    return weights.path or weights.name, weights
+
+
+def choose_other_half(weights: WeightsInfo, device: Device, network: str) -> tuple[str, WeightsInfo]:
+    """The weights of `network` that `weights` work together with, as `choose_weights` gives them.
+
+    StructureFlow's come as two files; naming either names both. Raises ParameterError if nothing says which, and
+    WeightsError that says what to run if they are not here.
+    """
+    if not weights.other_half:
+        raise ParameterError(
+            f"the weights '{weights.name}' are one of two files that are used together, and nothing says which the "
+            "other is: keep both under their published names in one folder, or import both with --as"
+        )
+    other = device.weights_of(weights.other_half, network)
+    return other.path or other.name, other
 
 
 def run_guarded(

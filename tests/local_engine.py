@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,8 +100,12 @@ class LocalDevice:
             self.fill(MODELS[key])
         return MODELS[key]
 
-    def weights_of(self, weights: str, network: str) -> WeightsInfo:
-        return WeightsInfo(weights or "fill", "0" * 64, network, self.options)
+    def weights_of(
+        self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
+    ) -> WeightsInfo:
+        """Several networks may be offered; the first is taken."""
+        name = network if isinstance(network, str) else network[0]
+        return WeightsInfo(weights or "fill", "0" * 64, name, self.options)
 
     def release_memory(self) -> bool:
         self.released += 1

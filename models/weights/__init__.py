@@ -17,7 +17,7 @@ from models.weights.fit import fit
 from models.weights.identify import Guess, identify
 from models.weights.importing import Imported, import_file, save
 from models.weights.loading import build, complete, load_model_weights
-from models.weights.reference import WeightsRef, default_for, resolve
+from models.weights.reference import WeightsRef, choose, default_for, other_half, resolve
 
 __all__ = [
     "Guess",
@@ -25,6 +25,7 @@ __all__ = [
     "WeightsError",
     "WeightsRef",
     "build",
+    "choose",
     "complete",
     "default_for",
     "fit",
@@ -33,6 +34,7 @@ __all__ = [
     "load_model_weights",
     "load_state_dict",
     "open_checkpoint",
+    "other_half",
     "resolve",
     "save",
 ]

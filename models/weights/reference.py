@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,15 @@ class WeightsRef:
     terms: str = ""
     source: str = ""
 
+    @property
+    def use(self) -> str:
+        """What the licence means for commercial work, in a few words."""
+        return registry.licence(self.licence).use
+
     def summary(self) -> str:
-        """One line for logs and doctors: name, origin, hash, terms."""
-        return f"{self.name} ({self.state}, sha256 {self.sha256[:12]}, licence {self.licence}) from {self.path}"
+        """One line for logs and doctors: name, origin, hash, terms and their consequence, place."""
+        terms = f"{self.licence}: {self.use}"
+        return f"{self.name} ({self.state}, sha256 {self.sha256[:12]}, {terms}) from {self.path}"
 
 
 def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> WeightsRef:
@@ -66,16 +72,37 @@ def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> We
     return found
 
 
-def default_for(node: str, options: Mapping[str, Any] | None = None) -> WeightsRef:
+def choose(
+    node: str, text: str = "", options: Mapping[str, Any] | None = None, networks: Sequence[str] = ()
+) -> WeightsRef:
+    """What a node's `weights` parameter means beside the parameters that choose a network or its size.
+
+    An empty `text` means the node's default among weights of one of `networks` (default: any of the node's) with these
+    `options`; a name or a file is taken as it is, and whoever builds the network compares. A node of a studio, which
+    the registry does not know, has no default and takes weights of any network.
+
+    Raises WeightsError that says which command brings weights that are not here.
+    """
+    known = registry.knows_node(node)
+    if text.strip():
+        return resolve(text, node if known else None)
+    if not known:
+        raise WeightsError(f"{node} has no weights of its own; name some with its parameter 'weights'")
+    return default_for(node, options, networks)
+
+
+def default_for(node: str, options: Mapping[str, Any] | None = None, networks: Sequence[str] = ()) -> WeightsRef:
     """The weights a node uses when none are named.
 
     The node's preferred weights if they are here (imported before bundled), else any that came bundled for it. With
-    `options`, such as {"backbone": "resnet50"}, only weights of networks with these options count. Raises WeightsError
-    that says what to run if there are none.
+    `options`, such as {"backbone": "resnet50"}, only weights of networks with these options count; with `networks`
+    only weights of these. Raises WeightsError that says what to run if there are none.
     """
     wanted = registry.node(node)
+    if networks:
+        wanted = dataclasses.replace(wanted, networks=tuple(networks))
     names = list(wanted.defaults)
-    if options:
+    if options or networks:
         names += [entry.id for entry in registry.entries().values() if entry.network in wanted.networks]
     for name in dict.fromkeys(names):
         for state, place in (("imported", store.place(name)), ("bundled", store.bundled_place(name))):
@@ -88,6 +115,27 @@ def default_for(node: str, options: Mapping[str, Any] | None = None) -> WeightsR
         if found.network in wanted.networks and _has(found.options, options):
             return found
     raise WeightsError(_nothing_for(wanted, options))
+
+
+# How the two halves of StructureFlow are told apart, by Cleanplate's names and by the published files'.
+_HALVES = (("_structure", "_flow"), ("_net_s_gen", "_net_f_gen"))
+
+
+def other_half(ref: WeightsRef) -> str:
+    """The name or file of the weights that these work together with, as StructureFlow's come in two; "" for most.
+
+    Published weights know their other half; a file's is the one of the matching name in the same folder.
+    """
+    entry = registry.entries().get(ref.name) if ref.state != "file" else None
+    if entry is not None:
+        return entry.goes_with
+    for pair in _HALVES:
+        for mine, other in (pair, pair[::-1]):
+            start, found, end = (ref.path.name if ref.state == "file" else ref.name).rpartition(mine)
+            if found:
+                name = start + other + end
+                return str(ref.path.with_name(name)) if ref.state == "file" else name
+    return ""
 
 
 def describe_terms(licence: str) -> str:

@@ -134,6 +134,12 @@ def node(name: str) -> NodeWeights:
     raise WeightsError(f"the weights registry knows no node '{name}'; it knows {', '.join(nodes())}")
 
 
+def knows_node(name: str) -> bool:
+    """Whether the registry states weights for a node; it does not for a studio's own nodes."""
+    wanted = name.rpartition(".")[2]
+    return any(wanted in (candidate.id, candidate.command) for candidate in nodes().values())
+
+
 def node_of(network: str) -> str:
     """The id of the node that uses a network, or an empty string."""
     return next((candidate.id for candidate in nodes().values() if network in candidate.networks), "")

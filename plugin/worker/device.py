@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import gc
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -58,9 +58,9 @@ class Accelerator:
     def for_job(self, face: Face, params: Params, inputs: JobInputs, note: Callable[[str], None]) -> JobDevice:
         return JobDevice(self, face, params, inputs, note)
 
-    def find_weights(self, weights: str, node: str) -> WeightsRef:
+    def find_weights(self, ask: Ask, node: str) -> WeightsRef:
         """What a name, a file or nothing stands for, with its network known. Raises WeightsError."""
-        ref = registry.resolve(weights, node)
+        ref = registry.choose(node, ask.weights, dict(ask.options), ask.networks)
         if ref.network:
             return ref
         known = self._looked_into.get(ref.sha256) or registry.complete(ref)
@@ -93,6 +93,14 @@ class Accelerator:
         return dropped
 
 
+class Ask(NamedTuple):
+    """What an engine asked `weights_of` for."""
+
+    weights: str
+    networks: tuple[str, ...]
+    options: tuple[tuple[str, Any], ...] = ()
+
+
 class ModelKey(NamedTuple):
     """What makes two loaded networks the same."""
 
@@ -120,7 +128,8 @@ class JobDevice:
         self._inputs = inputs
         self._note = note
         self._used: set[Hashable] = set()
-        self._weights: dict[str, WeightsRef] = {}
+        self._answers: dict[Ask, WeightsRef] = {}
+        self._found: dict[str, WeightsRef] = {}
         on_gpu = accelerator.torch_device.type == "cuda"
         half = on_gpu and params.get("precision", "auto") in ("auto", "half")
         self._dtype = torch.float16 if half else torch.float32
@@ -164,15 +173,21 @@ class JobDevice:
     def model(
         self, weights: str, network: str, options: Mapping[str, Any], dtype: torch.dtype | None = None
     ) -> nn.Module:
-        ref = self._found(weights, network)
+        ref = self._find(Ask(weights, (network,)))
         dtype = dtype or self._dtype
         key = ModelKey(ref.sha256, ref.name, network, repr(sorted(options.items())), dtype, self._compiled)
         self._used.add(key)
         return self._accelerator.kept.get(key, lambda: self._load(ref, options, dtype))
 
-    def weights_of(self, weights: str, network: str) -> WeightsInfo:
-        ref = self._found(weights, network)
-        return WeightsInfo(ref.name, ref.sha256, ref.network, dict(ref.options))
+    def weights_of(
+        self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
+    ) -> WeightsInfo:
+        networks = (network,) if isinstance(network, str) else tuple(network)
+        return _info(self._find(Ask(weights, networks, tuple(sorted((options or {}).items())))))
+
+    def weights_used(self) -> tuple[WeightsInfo, ...]:
+        """The weights this job has found so far, each once, in the order of asking."""
+        return tuple(_info(ref) for ref in {str(ref.path): ref for ref in self._answers.values()}.values())
 
     def release_memory(self) -> bool:
         return self._accelerator.release(self._used)
@@ -181,20 +196,23 @@ class JobDevice:
         self._used.add(key)
         return self._accelerator.kept.get(key, build)
 
-    def _found(self, weights: str, network: str) -> WeightsRef:
-        """What a name or file means now; asked once per job, so that a file that changes never mixes in a frame.
+    def _find(self, ask: Ask) -> WeightsRef:
+        """What is asked for, as it was when this job first asked, so that a file that changes never mixes in a frame.
 
-        The name that `weights_of` gave for a file means that file.
+        The path or name that `weights_of` gave means what it gave.
         """
-        if weights not in self._weights:
-            ref = self._accelerator.find_weights(weights, self._face.id)
-            if ref.network != network:
-                raise ParameterError(
-                    f"the weights '{ref.name}' are of the network {ref.network}, {self._face.label} wants {network}"
-                )
-            self._weights[weights] = ref
-            self._weights.setdefault(ref.name, ref)
-        return self._weights[weights]
+        if ask not in self._answers:
+            ref = self._found.get(ask.weights) or self._accelerator.find_weights(ask, self._face.id)
+            ref = self._found.setdefault(str(ref.path), ref)
+            self._found.setdefault(ref.name, ref)
+            self._answers[ask] = ref
+        ref = self._answers[ask]
+        if ref.network not in ask.networks:
+            raise ParameterError(
+                f"the weights '{ref.name}' are of the network {ref.network}, {self._face.label} wants "
+                + " or ".join(ask.networks)
+            )
+        return ref
 
     def _load(self, ref: WeightsRef, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
         self._note(f"loading the weights {ref.name}")
@@ -206,3 +224,19 @@ class JobDevice:
             self._note("compiling the network for this frame size; the first frame takes a minute or more")
             return compiled(net, ref.network)
         return net
+
+
+def _info(ref: WeightsRef) -> WeightsInfo:
+    return WeightsInfo(
+        name=ref.name,
+        sha256=ref.sha256,
+        network=ref.network,
+        options=dict(ref.options),
+        path=str(ref.path),
+        state=ref.state,
+        licence=ref.licence,
+        use=ref.use,
+        terms=ref.terms,
+        source=ref.source,
+        other_half=registry.other_half(ref),
+    )
