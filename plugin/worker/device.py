@@ -7,6 +7,7 @@ import functools
 import gc
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -26,6 +27,7 @@ from plugin.worker.kept import Kept
 from plugin.worker.threads import Threads
 
 T = TypeVar("T")
+_LONG = 2000
 _current = threading.local()
 
 
@@ -69,11 +71,7 @@ class Accelerator:
 
     def models(self) -> list[ModelStatus]:
         """The networks that are loaded, least recently used first."""
-        return [
-            ModelStatus(key.name, key.network, str(key.dtype).removeprefix("torch."), size)
-            for key, _, size in self.kept.entries()
-            if isinstance(key, ModelKey)
-        ]
+        return [_status(key, size) for key, _, size in self.kept.entries() if isinstance(key, ModelKey)]
 
     def kept_bytes(self) -> int:
         """Memory of what engines keep between frames, networks not counted, in bytes."""
@@ -101,15 +99,16 @@ class Ask(NamedTuple):
     options: tuple[tuple[str, Any], ...] = ()
 
 
-class ModelKey(NamedTuple):
-    """What makes two loaded networks the same."""
+@dataclass(frozen=True)
+class ModelKey:
+    """What makes two loaded networks the same: never what the weights are called or where they lie."""
 
     sha256: str
-    name: str
     network: str
     options: str
     dtype: torch.dtype
     compiled: bool
+    ref: WeightsRef = field(compare=False)
 
 
 class JobDevice:
@@ -175,7 +174,7 @@ class JobDevice:
     ) -> nn.Module:
         ref = self._find(Ask(weights, (network,)))
         dtype = dtype or self._dtype
-        key = ModelKey(ref.sha256, ref.name, network, repr(sorted(options.items())), dtype, self._compiled)
+        key = ModelKey(ref.sha256, network, repr(sorted(options.items())), dtype, self._compiled, ref)
         self._used.add(key)
         return self._accelerator.kept.get(key, lambda: self._load(ref, options, dtype))
 
@@ -224,6 +223,22 @@ class JobDevice:
             self._note("compiling the network for this frame size; the first frame takes a minute or more")
             return compiled(net, ref.network)
         return net
+
+
+def _status(key: ModelKey, size: int) -> ModelStatus:
+    precision = str(key.dtype).removeprefix("torch.")
+    ref = key.ref
+    return ModelStatus(
+        name=ref.name[:_LONG],
+        network=key.network,
+        precision=precision,
+        bytes=size,
+        state=ref.state,
+        path=str(ref.path).encode("utf-8", "replace").decode(),
+        sha256=ref.sha256,
+        licence=ref.licence[:_LONG],
+        use=ref.use[:_LONG],
+    )
 
 
 def _info(ref: WeightsRef) -> WeightsInfo:

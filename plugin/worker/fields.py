@@ -84,11 +84,37 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """Which weights, whence and under which terms.
+
+    `state` is `bundled`, `imported` or `file`; `licence` a word, `use` what that means for commercial work in a few
+    words, `terms` the same in a sentence; `source` says where the weights come from.
+    """
+
+    name: Text
+    network: Name
+    state: Name
+    path: Text
+    sha256: Name
+    licence: Text
+    use: Text
+    terms: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
+    """A network that is loaded, and the weights in it as `Weights` describes them."""
+
     name: Text
     network: Name
     precision: Name
     bytes: Bytes
+    state: Name = ""
+    path: Text = ""
+    sha256: Name = ""
+    licence: Text = ""
+    use: Text = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nodes.engine import Passes
+from nodes.engine import Passes, WeightsInfo
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.fields import Box, Colour, Image
+from plugin.worker.fields import Box, Colour, Image, Weights
 from plugin.worker.messages import FrameAnswer, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.shared_memory import aligned
+
+_LONG = 2000
 
 
 def pack(outgoing: Outgoing, arrays: Mapping[str, Pixels]) -> tuple[Buffer, tuple[Image, ...]]:
@@ -92,6 +94,7 @@ def result(
         info={name: _scalar(value) for name, value in passes.info.items()},
         notes=tuple(passes.notes),
         milliseconds=milliseconds,
+        weights=tuple(_facts(info) for info in passes.weights),
     )
     return message, buffer
 
@@ -104,7 +107,8 @@ def passes_of(message: Result, memory: npt.NDArray[np.uint8]) -> Passes:
         if (image.height, image.width) != (window.height, window.width):
             raise ProtocolError(f"the pass '{image.name}' is not of the size {window}")
         images[image.name] = unpack(memory, image)
-    return Passes(images, window, dict(message.info), list(message.notes))
+    weights = tuple(_weights_info(facts) for facts in message.weights)
+    return Passes(images, window, dict(message.info), list(message.notes), weights)
 
 
 def _box(window: Window) -> Box:
@@ -117,3 +121,33 @@ def _window(box: Box) -> Window:
 
 def _scalar(value: str | int | float) -> str | int | float:
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _facts(info: WeightsInfo) -> Weights:
+    """What a file says about itself may be long; a message's text may not."""
+    return Weights(
+        name=info.name[:_LONG],
+        network=info.network,
+        state=info.state,
+        path=info.path.encode("utf-8", "replace").decode(),
+        sha256=info.sha256,
+        licence=info.licence[:_LONG],
+        use=info.use[:_LONG],
+        terms=info.terms[:_LONG],
+        source=info.source[:_LONG],
+    )
+
+
+def _weights_info(facts: Weights) -> WeightsInfo:
+    return WeightsInfo(
+        name=facts.name,
+        sha256=facts.sha256,
+        network=facts.network,
+        options={},
+        path=facts.path,
+        state=facts.state,
+        licence=facts.licence,
+        use=facts.use,
+        terms=facts.terms,
+        source=facts.source,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -109,6 +110,7 @@ class Job:
         began = time.perf_counter()
         passes = device.compute(lambda: engine.render(request.frame, params, self.inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)
+        passes = dataclasses.replace(passes, weights=device.weights_used())
         passes.info.setdefault("device", self._accelerator.name)
         passes.info.setdefault("precision", device.precision)
         passes.info.setdefault("execution", device.execution)

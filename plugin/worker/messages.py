@@ -30,6 +30,7 @@ from plugin.worker.fields import (
     Span,
     Text,
     Truth,
+    Weights,
 )
 from plugin.worker.schema import blob, integer, listed, mapped, record, scalar, text
 
@@ -149,7 +150,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The passes wanted, each of the size of `window`."""
+    """The passes wanted, each of the size of `window`, and the weights they were computed with."""
 
     code: ClassVar[int] = 11
     job: Id
@@ -159,6 +160,7 @@ class Result:
     info: Annotated[dict[str, str | int | float], mapped(scalar, 256)]
     notes: Annotated[tuple[str, ...], listed(text(), 64)]
     milliseconds: Number
+    weights: Annotated[tuple[Weights, ...], listed(record(Weights), 8)] = ()
 
 
 @dataclass(frozen=True, slots=True)

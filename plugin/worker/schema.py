@@ -1,6 +1,7 @@
 """Checked fields: what a message may hold, stated once in each field's type and enforced on both sides of the wire.
 
-A message is a dataclass whose fields are `Annotated[type, check]` or dataclasses themselves.
+A message is a dataclass whose fields are `Annotated[type, check]` or dataclasses themselves. A field with a default may
+be absent from what arrives, so that a field that was added later does not shut older peers out.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def mapped(check: Check, limit: int, key_limit: int = 128) -> Check:
 
 
 def record(kind: type[Record]) -> Check:
-    """A map with exactly the fields of a dataclass."""
+    """A map with exactly the fields of a dataclass, those that have a default if they are there."""
 
     def check(value: Any, where: str) -> Record:
         if isinstance(value, kind):
@@ -141,9 +142,14 @@ def read(kind: type[Record], value: Any, where: str) -> Record:
         raise ProtocolError(f"{where} is not a map")
     checks = _checks(kind)
     if value.keys() != checks.keys():
-        odd = sorted(map(repr, value.keys() ^ checks.keys()))[0][:80]
-        raise ProtocolError(f"{where} lacks the field {odd} or should not have it")
-    return kind(**{name: check(value[name], f"{where}.{name}") for name, check in checks.items()})
+        odd = sorted(map(repr, (value.keys() ^ checks.keys()) - (_optional(kind) - value.keys())))
+        if odd:
+            raise ProtocolError(f"{where} lacks the field {odd[0][:80]} or should not have it")
+    return kind(**{name: check(value[name], f"{where}.{name}") for name, check in checks.items() if name in value})
+
+
+def _optional(kind: Any) -> set[str]:
+    return {entry.name for entry in dataclasses.fields(kind) if entry.default is not dataclasses.MISSING}
 
 
 def write(message: Any, where: str) -> dict[str, Any]:
