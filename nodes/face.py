@@ -34,7 +34,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Parameter:
-    """`enabled_by` names parameters and the values under which this one has a meaning."""
+    """`enabled_by` names parameters and the values under which this one has a meaning.
+
+    `replaces` names the input whose footage a `file` parameter is read instead of. `selects` says that a value other
+    than `auto` narrows which weights fit: `network` (the value is the network's name, or the start of several), else
+    the network's option that has to have this value.
+    """
 
     name: str
     label: str
@@ -50,6 +55,8 @@ class Parameter:
     enabled_by: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     animates: bool = False
     changes_pixels: bool = True
+    selects: str = ""
+    replaces: str = ""
 
     def parse(self, value: Any) -> Any:
         """A checked value from a string (command line) or a typed one (host). Raises ParameterError."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from models import weights
+from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.errors import FootageError, ParameterError
 from nodes.face import Face, Input
@@ -17,6 +17,7 @@ from nodes.footage.frame_list import format_frames, parse_frames
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import COMPRESSIONS
+from plugin import used_weights
 from plugin.cli.progress import progress
 from plugin.shot import Shot, ShotRender
 from plugin.worker.client import Worker
@@ -52,8 +53,10 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    shot, device = plan(options)
+    shot, chosen, device = plan(options)
     report = progress(options.json, len(shot.frames))
+    for ref in chosen:
+        report.event("weights", **used_weights.facts(ref))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with Worker(device, on_note=lambda text: report.event("note", text=text)) as worker:
@@ -75,8 +78,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def plan(options: argparse.Namespace) -> tuple[Shot, str]:
-    """What to render, from the command line, and the device. Raises FootageError, ParameterError, WeightsError."""
+def plan(options: argparse.Namespace) -> tuple[Shot, tuple[WeightsRef, ...], str]:
+    """What to render, from the command line, with which weights, and the device.
+
+    Raises FootageError, ParameterError, WeightsError.
+    """
     face = catalogue.find(options.node)
     settings = _settings(options)
     if settings.get("weights"):
@@ -97,11 +103,10 @@ def plan(options: argparse.Namespace) -> tuple[Shot, str]:
         if unknown := [name for name in wanted if name not in known]:
             raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
         passes = tuple(result for result in face.passes if result.name in wanted)
-    found = weights.resolve(params["weights"], node=face.id)
-    shot = Shot(
-        face, footage, params, frames, out, f"sha256:{found.sha256}", passes, options.bit_depth, options.compression
-    )
-    return shot, params["device"]
+    chosen = used_weights.planned(face, params)
+    digest = used_weights.digest(chosen)
+    shot = Shot(face, footage, params, frames, out, digest, passes, options.bit_depth, options.compression)
+    return shot, chosen, params["device"]
 
 
 def _settings(options: argparse.Namespace) -> dict[str, str]:
@@ -122,8 +127,9 @@ def _footage(face: Face, options: argparse.Namespace, params: dict[str, Any]) ->
     given = {
         name.removeprefix(prefix): value for name, value in vars(options).items() if name.startswith(prefix) and value
     }
-    if params["sourceFile"]:
-        given.setdefault(face.inputs[0].option, params["sourceFile"])
+    for parameter in face.parameters:
+        if parameter.replaces and params[parameter.name]:
+            given.setdefault(face.input(parameter.replaces).option, params[parameter.name])
     known = {entry.option: entry for entry in face.inputs}
     for option in given:
         if option not in known:
