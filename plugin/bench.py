@@ -20,7 +20,6 @@ import cv2
 import numpy as np
 import psutil
 
-from models import weights
 from models.weights.errors import WeightsError
 from nodes import catalogue
 from nodes.engine import Passes
@@ -29,7 +28,7 @@ from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin import demo_shot
+from plugin import demo_shot, used_weights
 from plugin.shot import Shot, ShotRender, layers_of
 from plugin.worker.client import Worker
 
@@ -138,12 +137,12 @@ def measure(
     """One row of the table. Raises WeightsError where the node has no weights."""
     face = catalogue.find(node)
     params = face.parse(settings)
-    found = weights.resolve(params["weights"], node=face.id)
+    chosen = used_weights.planned(face, params)
     names = {entry.name for entry in face.inputs}
     footage = {name: Footage(pattern) for name, pattern in patterns.items() if name in names}
     frames = range(FIRST, FIRST + count)
     out = FileSequence.parse(str(Path(patterns["Source"]).parent / f"{node}.####.exr"))
-    shot = Shot(face, footage, params, list(frames), out, found.sha256, face.passes)
+    shot = Shot(face, footage, params, list(frames), out, used_weights.digest(chosen), face.passes)
 
     decode = _per_frame(frames, lambda n: footage["Source"].frame(n))
     memory = _Memory({name: entry.frame(FIRST) for name, entry in footage.items()}, footage)
@@ -168,7 +167,7 @@ def measure(
 
 
 class _Silent:
-    def event(self, name: str, **fields: Any) -> None:
+    def event(self, name: str, /, **fields: Any) -> None:
         if name == "failed":
             sys.exit(f"frame {fields['frame']}: {fields['text']}")
 

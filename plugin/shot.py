@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -22,6 +22,7 @@ from nodes.footage import writer
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
+from plugin import used_weights
 from plugin.cli.progress import Progress
 from plugin.frame_source import AHEAD, FrameSource
 from plugin.worker.client import Job, Worker
@@ -33,7 +34,7 @@ ENCODERS = 2
 
 @dataclass(frozen=True)
 class Shot:
-    """All that decides what a render's files hold. `weights` is the digest of the weights that will be used."""
+    """All that decides what a render's files hold. `weights` are those that will be used, by their hashes."""
 
     face: Face
     footage: Mapping[str, Footage]
@@ -94,6 +95,7 @@ class ShotRender:
         self._jobs: deque[tuple[int, str, Job]] = deque()
         self._writes: deque[tuple[int, Future[float]]] = deque()
         self._notes: set[str] = set()
+        self._other_weights: set[str] = set()
 
     def run(self) -> Summary:
         """Renders what is not finished. A frame that cannot be read fails alone; everything else ends the render."""
@@ -154,8 +156,22 @@ class ShotRender:
             return
         for note in passes.notes:
             self._note(note)
-        self._writes.append((frame, self._encoders.submit(self._write, frame, key, passes, source)))
+        shot = self._as_computed(frame, passes)
+        key = key if shot is self.shot else shot.key(frame)
+        self._writes.append((frame, self._encoders.submit(_write, shot, frame, key, passes, source)))
         self._finish_writes(ENCODERS)
+
+    def _as_computed(self, frame: int, passes: Passes) -> Shot:
+        """The shot with the weights that the worker used: the files' metadata never names others."""
+        used = used_weights.digest(passes.weights)
+        if not used or used == self.shot.weights:
+            return self.shot
+        if used not in self._other_weights:
+            self._other_weights.add(used)
+            for info in passes.weights:
+                self.progress.event("weights", **used_weights.facts(info))
+            self._note(f"the weights changed while the render ran: from frame {frame} on others are used")
+        return replace(self.shot, weights=used)
 
     def _note(self, text: str) -> None:
         """Says a sentence once per render, however many frames it holds for."""
@@ -172,32 +188,34 @@ class ShotRender:
             path = next(iter(self.shot.paths(frame)))
             self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)
 
-    def _write(self, frame: int, key: str, passes: Passes, source: Frame) -> float:
-        info = dict(passes.info)
-        milliseconds = float(info.pop("milliseconds", 0.0))
-        settings = self.shot.settings()
-        provenance = {
-            "node": self.shot.face.id,
-            "version": f"{version('cleanplate')} (node {self.shot.face.version})",
-            "weights": self.shot.weights,
-            "params": json.dumps(settings, sort_keys=True),
-            **{name: str(value) for name, value in info.items()},
-        }
-        if passes.notes:
-            provenance["notes"] = " ".join(passes.notes)
-        for path, results in self.shot.paths(frame).items():
-            layers = layers_of(results, passes)
-            writer.write_frame(
-                path,
-                [writer.pass_layer(layer) for layer in layers] if self.shot.out.has_pass else layers,
-                source,
-                passes.window,
-                dtype=self.shot.bit_depth,
-                compression=self.shot.compression,
-                provenance=provenance,
-                key=key,
-            )
-        return milliseconds
+
+def _write(shot: Shot, frame: int, key: str, passes: Passes, source: Frame) -> float:
+    """Writes the files of a frame; returns the milliseconds that computing it took."""
+    info = dict(passes.info)
+    milliseconds = float(info.pop("milliseconds", 0.0))
+    settings = shot.settings()
+    provenance = {
+        "node": shot.face.id,
+        "version": f"{version('cleanplate')} (node {shot.face.version})",
+        "weights": shot.weights,
+        "params": json.dumps(settings, sort_keys=True),
+        **{name: str(value) for name, value in info.items()},
+    }
+    if passes.notes:
+        provenance["notes"] = " ".join(passes.notes)
+    for path, results in shot.paths(frame).items():
+        layers = layers_of(results, passes)
+        writer.write_frame(
+            path,
+            [writer.pass_layer(layer) for layer in layers] if shot.out.has_pass else layers,
+            source,
+            passes.window,
+            dtype=shot.bit_depth,
+            compression=shot.compression,
+            provenance=provenance,
+            key=key,
+        )
+    return milliseconds
 
 
 def layers_of(results: Sequence[Pass], passes: Passes) -> list[writer.Layer]:

@@ -8,6 +8,7 @@ from typing import Any
 from install import machine
 from models.weights.errors import WeightsError
 from nodes.errors import CleanplateError
+from plugin.cli.worker import model
 from plugin.worker.client import Worker
 
 
@@ -27,14 +28,16 @@ def run(options: argparse.Namespace) -> int:
             mark, text, healthy = "PROBLEM", str(error), False
         except WeightsError as error:
             mark, text = "missing", str(error)
-        print(f"{mark:<8}{name:<28}{text}", flush=True)
+        for line in text.splitlines():
+            print(f"{mark:<8}{name:<28}{line}", flush=True)
     return 0 if healthy else 1
 
 
 def _worker(device: str) -> str:
     with Worker(device, on_note=lambda text: None) as worker:
         status = worker.status()
-    return (
+    first = (
         f"runs on {status['device']} ({status['device_name']}), process {status['pid']}, torch {status['torch']}, "
         f"log {status['log']}"
     )
+    return "\n".join([first, *(f"has loaded {model(entry)}" for entry in status["models"])])

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from plugin.used_weights import sentence
+
 
 class Progress(Protocol):
     """What a render reports. Every event has a name and plain fields."""
 
-    def event(self, name: str, **fields: Any) -> None: ...
+    def event(self, name: str, /, **fields: Any) -> None: ...
 
     def close(self) -> None: ...
 
@@ -28,7 +30,7 @@ def progress(as_json: bool, total: int) -> Progress:
 class JsonLines:
     """One JSON object per line on standard output, with `event` and `time` (seconds since the epoch)."""
 
-    def event(self, name: str, **fields: Any) -> None:
+    def event(self, name: str, /, **fields: Any) -> None:
         print(json.dumps({"event": name, "time": round(time.time(), 3), **fields}), flush=True)
 
     def close(self) -> None:
@@ -36,14 +38,14 @@ class JsonLines:
 
 
 class LogLines:
-    """One line per finished frame and per note, on standard output."""
+    """One line per finished frame and per fact, on standard output; notes and failures on standard error."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = 0
         self.began = time.monotonic()
 
-    def event(self, name: str, **fields: Any) -> None:
+    def event(self, name: str, /, **fields: Any) -> None:
         if name in ("frame", "skipped"):
             self.done += 1
         sentence = describe(name, fields)
@@ -61,7 +63,7 @@ class Bar:
     def __init__(self, total: int) -> None:
         self.bar = tqdm(total=total, unit="frame", dynamic_ncols=True, smoothing=0.1)
 
-    def event(self, name: str, **fields: Any) -> None:
+    def event(self, name: str, /, **fields: Any) -> None:
         if name in ("frame", "skipped"):
             self.bar.update()
             self.bar.set_postfix_str(f"frame {fields['frame']}", refresh=False)
@@ -79,6 +81,8 @@ def describe(name: str, fields: dict[str, Any]) -> str:
             return f"frame {fields['frame']}: {fields['path']} ({fields['milliseconds']:.0f} ms)"
         case "skipped":
             return f"frame {fields['frame']}: {fields['path']} is finished already"
+        case "weights":
+            return sentence(fields)
         case "note":
             return str(fields["text"])
         case "failed":

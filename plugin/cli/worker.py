@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from plugin.used_weights import sentence
 from plugin.worker.client import status_of_running, stop_running
 
 GIB = 2**30
@@ -34,7 +35,13 @@ def run(options: argparse.Namespace) -> int:
 
 def text(status: dict[str, Any]) -> str:
     """The status as lines for a terminal."""
-    return "\n".join(f"{name:<16}{_shown(name, value)}" for name, value in status.items())
+    lines = [f"{name:<16}{_shown(name, value)}" for name, value in status.items() if name != "models"]
+    return "\n".join(lines + [f"{'loaded':<16}{model(entry)}" for entry in status["models"]])
+
+
+def model(entry: dict[str, Any]) -> str:
+    """A loaded network in a line: the weights, their origin, hash and terms, and what they take."""
+    return f"{_shown('bytes', entry['bytes'])}, {entry['network']} in {entry['precision']}, {sentence(entry)}"
 
 
 def _shown(name: str, value: Any) -> str:

@@ -1,0 +1,80 @@
+"""Which weights a render will use, before the worker is asked, and how that is said. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from models import weights
+from models.weights import WeightsRef, registry
+from nodes.face import Face
+
+FACTS = ("name", "network", "state", "path", "sha256", "licence", "use", "terms", "source")
+
+
+class Described(Protocol):
+    """Weights as the registry finds them, or as the worker reports them."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def path(self) -> object: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def use(self) -> str: ...
+
+
+def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsRef, ...]:
+    """The weights that the parameters ask for, both halves where they come in two; none for a node without weights.
+
+    Raises WeightsError that says what to run if they are not on this machine.
+    """
+    text = str(params["weights"])
+    if not text.strip() and not registry.knows_node(face.id):
+        return ()
+    networks, options = _selected(face, params)
+    first = weights.choose(face.id, text, options, networks)
+    half = weights.other_half(first)
+    return (first, weights.resolve(half, face.id)) if half else (first,)
+
+
+def digest(used: Iterable[Described]) -> str:
+    """The weights by their hashes, for a pass's metadata: `sha256:...`, several with a space between."""
+    return " ".join(sorted(f"sha256:{entry.sha256}" for entry in used))
+
+
+def facts(entry: Described) -> dict[str, str]:
+    """What a program is told about weights."""
+    return {name: str(getattr(entry, name)) for name in FACTS}
+
+
+def sentence(told: Mapping[str, str]) -> str:
+    """The same for people, from `facts`: name, origin, short hash, terms and their consequence, file."""
+    terms = f"{told['licence']}: {told['use']}"
+    return f"weights: {told['name']} ({told['state']}, sha256 {told['sha256'][:12]}), {terms}, from {told['path']}"
+
+
+def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The networks and options that the node's parameters leave."""
+    networks: list[str] = []
+    options: dict[str, Any] = {}
+    for parameter in face.parameters:
+        value = params[parameter.name]
+        if not parameter.selects or value == "auto":
+            continue
+        if parameter.selects == "network":
+            known = registry.node(face.id).networks if registry.knows_node(face.id) else ()
+            networks += [name for name in known if name == value or name.startswith(f"{value}_")]
+        else:
+            options[parameter.selects] = value
+    return networks, options
