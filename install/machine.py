@@ -11,16 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 import psutil
 
+from install import natron_check
+from install.finding import Finding
 from models import weights
 from nodes import catalogue
 
 PACKAGES = ("torch", "torchvision", "numpy", "OpenImageIO", "opencv-python-headless", "safetensors", "msgpack")
 GIB = 2**30
 ENOUGH_MEMORY = 6 * GIB
-
-
-class Finding(Exception):
-    """Something is wrong; the text says what and what to do."""
+__all__ = ["Finding", "checks"]
 
 
 def checks() -> list[tuple[str, Callable[[], str]]]:
@@ -31,6 +30,7 @@ def checks() -> list[tuple[str, Callable[[], str]]]:
         ("memory", _memory),
         ("compiler", _compiler),
         *((f"weights of {face.command}", _weights_of(face.id)) for face in catalogue.all_faces()),
+        ("natron", natron_check.check),
     ]
 
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "weights": ("plugin.cli.weights", "list, import, fetch and check trained weights"),
     "worker": ("plugin.cli.worker", "show or stop the worker process"),
     "doctor": ("plugin.cli.doctor", "examine this machine and say what is missing"),
+    "install": ("plugin.cli.install", "put the nodes into a compositor"),
+    "uninstall": ("plugin.cli.uninstall", "take the nodes out of a compositor again"),
     "demo": ("plugin.cli.demo", "make the demo shot and render it"),
     "train": ("plugin.cli.train", "train a network"),
 }
