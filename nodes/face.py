@@ -188,6 +188,11 @@ def _make(kind: type, entry: Mapping[str, Any], path: Path) -> Any:
     for key in ("choices", "choice_hints", "channels", "display"):
         if key in values:
             values[key] = tuple(values[key])
+    if "choices" in values:
+        # YAML takes a bare `off` for a truth value.
+        values["choices"] = tuple(
+            {True: "on", False: "off"}.get(c, c) if isinstance(c, bool) else str(c) for c in values["choices"]
+        )
     if "enabled_by" in values:
         values["enabled_by"] = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in values["enabled_by"].items()}
     if isinstance(values.get("hint"), str):
