@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ class Parameter:
 class Pass:
     """A result: `layer` and `channels` are its EXR layer, for instance `matte` and `("A",)`; `""` is the main layer.
 
-    An `exact` pass is always written as 32-bit float.
+    An `exact` pass is always written as 32-bit float. One with `each` stands for several: one for every name in the
+    text parameter of that name, if the parameter `when` is on; see `Face.passes_for`.
     """
 
     name: str
@@ -112,11 +113,17 @@ class Pass:
     channels: tuple[str, ...]
     hint: str
     exact: bool = False
+    each: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
 class Face:
-    """`command` is the name on the command line; `label` and `group` are what a host's menu shows."""
+    """`command` is the name on the command line; `label` and `group` are what a host's menu shows.
+
+    `passes` are those that a frame always has, `variable` those that depend on parameters. A `temporal` node looks at
+    earlier frames, one that `looks_ahead` at later ones as well. Where `weights_optional`, it can do without some.
+    """
 
     id: str
     command: str
@@ -129,6 +136,25 @@ class Face:
     passes: tuple[Pass, ...]
     module: str = ""
     temporal: bool = False
+    looks_ahead: bool = False
+    weights_optional: bool = False
+    variable: tuple[Pass, ...] = ()
+
+    def passes_for(self, params: Mapping[str, Any]) -> tuple[Pass, ...]:
+        """The passes of a frame with these parameters: the fixed ones and those of each name that is asked for.
+
+        Raises ParameterError where names are needed and there are none.
+        """
+        passes = list(self.passes)
+        for entry in self.variable:
+            if entry.when and not params[entry.when]:
+                continue
+            names = [name.strip() for name in str(params[entry.each]).split(",") if name.strip()]
+            if not names:
+                raise ParameterError(f"'{entry.when}' needs names: list them in '{entry.each}'")
+            layers = dict.fromkeys(layer_name(name) for name in names)
+            passes += [replace(entry, name=f"{entry.name} {layer}", layer=layer) for layer in layers]
+        return tuple(passes)
 
     def parameter(self, name: str) -> Parameter:
         for parameter in self.parameters:
@@ -148,6 +174,11 @@ class Face:
         for name, value in settings.items():
             values[name] = self.parameter(name).parse(value)
         return values
+
+
+def layer_name(name: str) -> str:
+    """A name as an EXR layer can have it: `traffic light` becomes `traffic_light`."""
+    return "".join(c if c.isalnum() else "_" for c in name.strip().lower())
 
 
 def _unknown(what: str, name: str, node: str, known: list[str]) -> str:
@@ -177,9 +208,12 @@ def load(path: Path) -> Face:
         description=data["description"].strip(),
         inputs=tuple(_make(Input, entry, path) for entry in data["inputs"]),
         parameters=tuple(parameters),
-        passes=passes,
+        passes=tuple(entry for entry in passes if not entry.each),
+        variable=tuple(entry for entry in passes if entry.each),
         module=data.get("module", f"nodes.{path.stem}"),
         temporal=bool(data.get("temporal", False)),
+        looks_ahead=data.get("temporal") == "whole",
+        weights_optional=data.get("weights") == "optional",
     )
 
 

@@ -58,8 +58,9 @@ class Shot:
         )
         for name, footage in sorted(self.footage.items()):
             first = min(footage.range()[0], frame) if self.face.temporal else frame
+            last = max(footage.range()[1], frame) if self.face.looks_ahead else frame
             digest.update(name.encode())
-            digest.update(footage.identity(first, frame))
+            digest.update(footage.identity(first, last))
         return digest.hexdigest()
 
     def settings(self) -> dict[str, Any]:

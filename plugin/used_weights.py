@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from models import weights
-from models.weights import WeightsRef, registry
+from models.weights import WeightsError, WeightsRef, registry
 from nodes.face import Face
 
 FACTS = ("name", "network", "state", "path", "sha256", "licence", "use", "terms", "source")
@@ -37,13 +37,20 @@ class Described(Protocol):
 def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsRef, ...]:
     """The weights that the parameters ask for, both halves where they come in two; none for a node without weights.
 
-    Raises WeightsError that says what to run if they are not on this machine.
+    Raises WeightsError that says what to run if they are not on this machine, unless the node can do without.
     """
     text = str(params["weights"])
     if not text.strip() and not registry.knows_node(face.id):
         return ()
     networks, options = _selected(face, params)
-    first = weights.choose(face.id, text, options, networks)
+    if networks is None:
+        return ()
+    try:
+        first = weights.choose(face.id, text, options, networks)
+    except WeightsError:
+        if face.weights_optional and not text.strip():
+            return ()
+        raise
     half = weights.other_half(first)
     return (first, weights.resolve(half, face.id)) if half else (first,)
 
@@ -64,8 +71,8 @@ def sentence(told: Mapping[str, str]) -> str:
     return f"weights: {told['name']} ({told['state']}, sha256 {told['sha256'][:12]}), {terms}, from {told['path']}"
 
 
-def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """The networks and options that the node's parameters leave."""
+def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str] | None, dict[str, Any]]:
+    """The networks and options that the node's parameters leave; None for a method that is no network."""
     networks: list[str] = []
     options: dict[str, Any] = {}
     for parameter in face.parameters:
@@ -74,7 +81,11 @@ def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str], dict[st
             continue
         if parameter.selects == "network":
             known = registry.node(face.id).networks if registry.knows_node(face.id) else ()
-            networks += [name for name in known if name == value or name.startswith(f"{value}_")]
+            value = value.replace(" ", "_")
+            chosen = [value] if value in known else [name for name in known if name.startswith(f"{value}_")]
+            if not chosen:
+                return None, options
+            networks += chosen
         else:
             options[parameter.selects] = value
     return networks, options
