@@ -15,7 +15,7 @@ from nodes.align_features import feature_homography
 from nodes.align_gain import NO_GAIN, Gain
 from nodes.align_grid import Floats, Mask, Matrix, Size, grid_matrix, luma, resized, working_size
 from nodes.align_judge import MIN_SUPPORT, Judge, plausible
-from nodes.align_warp import resample
+from nodes.align_warp import resample, resample_part
 
 WORKING_EDGE = 960
 JUDGING_LEVEL = 1
@@ -153,6 +153,19 @@ def warp_plate(plate_linear: Any, registration: Registration, size: Size | None 
         return stack.reshape(plate.shape), finite
     warped, valid = resample(stack, registration.homography, size)
     return (warped if plate.ndim == 3 else warped[..., 0]), valid
+
+
+def warp_part(plate_linear: Any, registration: Registration, rows: slice, columns: slice) -> tuple[Floats, Mask]:
+    """`warp_plate(...)[rows, columns]`, both results, at the cost of that part; for a plate `HxWx3`.
+
+    Pixels that are NaN count as missing, and so do those that would be interpolated from them.
+    """
+    plate: Floats = np.asarray(plate_linear, dtype=np.float32)
+    if registration.in_place:
+        part = plate[rows, columns] * np.array(registration.gain, np.float32)
+        return part, np.asarray(np.isfinite(part).all(axis=2))
+    part, valid = resample_part(plate, registration.homography, registration.source_size, rows, columns)
+    return part * np.array(registration.gain, np.float32), valid
 
 
 def _start(levels: list[Level]) -> tuple[Matrix, int, int]:

@@ -1,0 +1,181 @@
+"""The background of a shot whose camera moves: clean reference frames, laid under the frames between them.
+
+A reference is cleaned with what its neighbours reveal, the rest is painted once; the frames around it get it warped by
+the homography that registers a clean plate to a shot (`nodes.align`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nodes.align import Registration, estimate_registration, warp_part
+from nodes.align_gain import NO_GAIN
+from nodes.align_grid import Floats, Mask
+from nodes.filling.fill import Filler
+from nodes.filling.mask import hidden
+from nodes.filling.regions import region_of
+from nodes.filling.shot import Look, Seen, Shot, median_of_seen, spread
+from nodes.footage.frame import Frame
+from nodes.footage.transfer import encode
+from nodes.footage.window import Window
+from nodes.picture import place
+
+# Views of a pixel that are taken, the nearest in time first: parallax grows with the distance.
+NEAREST_VIEWS = 5
+# Share of the grain's variance that the alignment's cubic interpolation leaves, on average over all shifts.
+KEPT_GRAIN = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A cleaned frame over `window`: light `[h,w,3]`, where it is known, where that was painted and not shot, and the
+    share `[h,w]` of a frame's grain, as a variance, that it has."""
+
+    frame: int
+    window: Window
+    light: Floats
+    known: Mask
+    painted: Mask
+    grain: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """A reference on a frame's window before it is moved: light, NaN where it is not known; painted mask and grain."""
+
+    registration: Registration
+    window: Window
+    light: Floats
+    painted: Mask
+    grain: Floats
+
+    def part(self, window: Window) -> tuple[Seen, Mask]:
+        """What the reference shows under `window` of the frame, and where that was painted."""
+        where = window.slices_in(self.window)
+        light, known = warp_part(self.light, self.registration, *where)
+        maps = np.stack([self.painted.astype(np.float32), self.grain, self.grain], axis=2)
+        moved, _ = warp_part(maps, replace(self.registration, gain=NO_GAIN), *where)
+        kept = 1.0 if self.registration.in_place else KEPT_GRAIN
+        seen = Seen(np.where(known[..., None], light, np.float32(0)), known, moved[..., 1] * np.float32(kept) * known)
+        return seen, known & (moved[..., 0] > 0.5)
+
+
+def reference_frames(frame: int, first: int, last: int, every: int) -> list[int]:
+    """The references before and after a frame, or one of them: first, first + every, ... up to last."""
+    frame = min(max(frame, first), last)
+    before = first + (frame - first) // every * every
+    return [before, before + every] if before != frame and before + every <= last else [before]
+
+
+def make_reference(at: int, shot: Shot, filler: Filler, like: Frame) -> Reference | None:
+    """The reference meant by frame `at`: the nearest frame that is there. None where there is none near."""
+    look = _nearest_look(at, shot, like)
+    if look is None:
+        return None
+    window = look.source.data_window
+    light, known = look.background(window)
+    reference = Reference(look.frame, window, light, known, np.zeros(known.shape, bool), known.astype(np.float32))
+    if look.holes:
+        _reveal(look, reference, shot)
+        _paint(look, reference, shot, filler)
+    return reference
+
+
+def lay_under(look: Look, reference: Reference) -> Laid:
+    """Finds how a reference lies under a frame."""
+    window = look.source.data_window
+    light = _placed(reference.light, reference.window, window)
+    known = _placed(reference.known, reference.window, window)
+    painted = _placed(reference.painted, reference.window, window)
+    grain = _placed(reference.grain, reference.window, window)
+    return Laid(_register(look, light), window, np.where(known[..., None], light, np.float32(np.nan)), painted, grain)
+
+
+def _nearest_look(at: int, shot: Shot, like: Frame) -> Look | None:
+    first, last = shot.range()
+    every = shot.params["referenceEvery"]
+    for distance in range((every + 1) // 2):
+        for frame in dict.fromkeys((at + distance, at - distance)):
+            if first <= frame <= last:
+                look = shot.look_aside(frame, like)
+                if look is not None:
+                    return look
+    return None
+
+
+def _neighbours(frame: int, shot: Shot) -> list[int]:
+    """Frames that may reveal what this one hides, the nearest first."""
+    first, last = shot.range()
+    reach = shot.params["reach"]
+    found = spread(max(first, frame - reach), min(last, frame + reach), shot.params["samples"] + 1)
+    return sorted((one for one in found if one != frame), key=lambda one: (abs(one - frame), one))
+
+
+def _reveal(look: Look, reference: Reference, shot: Shot) -> None:
+    """Fills in what other frames show of a frame's holes."""
+    window = look.source.data_window
+    views: list[list[tuple[Floats, Mask]]] = [[] for _ in look.holes]
+    for frame in _neighbours(look.frame, shot):
+        other = shot.look_aside(frame, look.source)
+        if other is None:
+            continue
+        other_light, other_known = other.background(window)
+        registration = _register(look, other_light)
+        if not registration.reliable:
+            shot.note(
+                f"frame {frame} does not help to find the background of frame {look.frame}: {registration.reason}"
+            )
+            continue
+        there = np.where(other_known[..., None], other_light, np.float32(np.nan))
+        for hole, found in zip(look.holes, views, strict=True):
+            found.append(warp_part(there, registration, *hole.box.slices_in(window)))
+        shot.forget(frame)
+    for hole, found in zip(look.holes, views, strict=True):
+        if found:
+            lights, seen = (np.stack(parts) for parts in zip(*found, strict=True))
+            revealed = median_of_seen(lights, seen, NEAREST_VIEWS)
+            where = hole.box.slices_in(window)
+            new = revealed.where & ~reference.known[where]
+            reference.light[where][new] = revealed.light[new]
+            reference.grain[where][new] = KEPT_GRAIN * revealed.grain[new]
+            reference.known[where] |= new
+
+
+def _paint(look: Look, reference: Reference, shot: Shot, filler: Filler) -> None:
+    """Paints what of a frame's holes nothing reveals."""
+    window = look.source.data_window
+    before = reference.known.copy()
+    for hole in look.holes:
+        where = hole.box.slices_in(window)
+        left = hole.support & ~before[where]
+        if not left.any():
+            continue
+        region = region_of(hole, window, shot.params["context"])
+        inside = region.slices_in(window)
+        if not before[inside].any():
+            continue
+        around = np.where(before[inside][..., None], reference.light[inside], np.float32(0))
+        painted = filler.fill(around, before[inside])
+        reference.light[where][left] = painted.light[hole.box.slices_in(region)][left]
+        reference.grain[where][left] = painted.grain
+        reference.known[where] |= left
+        reference.painted[where] |= left
+
+
+def _register(look: Look, plate: Floats) -> Registration:
+    """Registers light `[h,w,3]` of another frame, over the same window, by what is not in the frame's holes."""
+    window = look.source.data_window
+    source, _ = look.background(window)
+    shown, below = (encode(np.clip(one, 0, 1), "srgb") for one in (source, plate))
+    return estimate_registration(shown, below, exclude=hidden(look.holes, window).astype(np.float32))
+
+
+def _placed(image: Any, have: Window, want: Window) -> Any:
+    """A picture or mask that covers `have`, cut or continued by 0 to `want`."""
+    if have == want:
+        return image
+    flat = image.reshape(*image.shape[:2], -1).astype(np.float32)
+    return place(flat, have, want, edge=False).reshape(want.height, want.width, *image.shape[2:]).astype(image.dtype)

@@ -1,0 +1,141 @@
+"""Where to fill: the mask's threshold, growth and feather, as separate holes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from nodes.align_grid import Floats, Mask
+from nodes.engine import Inputs, Params
+from nodes.errors import ParameterError
+from nodes.footage.frame import Frame
+from nodes.footage.window import Window
+from nodes.picture import require_same_format
+
+# Side of the squares in which holes are looked for, and how many of them apart two holes are still one.
+CELL = 16
+NEAR_CELLS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Hole:
+    """A connected place to fill: `weight` `[h,w]` over `box` is 1 where the fill replaces the picture, falls to 0
+    across the feather and is exactly 0 where no pixel may change."""
+
+    box: Window
+    weight: Floats
+
+    @property
+    def support(self) -> Mask:
+        """Where anything may change; the picture there is not to be trusted."""
+        return self.weight > 0
+
+
+def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> list[Hole]:
+    """The holes of a frame, from the Mask input or else from the source's alpha.
+
+    Raises ParameterError where there is neither, or where the mask has another format than the source.
+    """
+    if inputs.connected("Mask"):
+        mask = inputs.frame("Mask", frame)
+        require_same_format("mask", mask, source)
+        index = mask.channels.index("A") if "A" in mask.channels else 0
+    elif "A" in source.channels:
+        mask, index = source, source.channels.index("A")
+    else:
+        raise ParameterError(
+            "there is no mask: connect one to the input Mask, name it with --mask, or give the source an alpha channel"
+        )
+    # NaN is in no hole; beyond 1 and infinity are.
+    core = mask.pixels[..., index] > params["maskThreshold"]
+    return holes_of(core, mask.data_window, source.data_window, params["grow"], params["feather"])
+
+
+def holes_of(core: Mask, window: Window, within: Window, grow: float, feather: float) -> list[Hole]:
+    """The holes around the True pixels of `core` `[H,W]`, which covers `window`; none reaches beyond `within`.
+
+    Each grows by `grow` pixels and then fades out over `feather` pixels. Holes less than about 64 pixels apart are
+    one. Pixels of `core` outside `within` count as well, where the growth brings them in.
+    """
+    reach = math.ceil(grow + feather)
+    holes = []
+    for part, own in _separate(core, window, reach):
+        box = _wider(part, reach).intersect(within)
+        if box.empty:
+            continue
+        around = _wider(box, reach)
+        weight = _weight(paint([(part, own)], around), grow, feather)[box.slices_in(around)]
+        inside = _bounds(weight > 0, box)
+        if not inside.empty:
+            holes.append(Hole(inside, np.ascontiguousarray(weight[inside.slices_in(box)])))
+    return holes
+
+
+def hidden(holes: Sequence[Hole], window: Window) -> Mask:
+    """`[h,w]` over `window`: True in any hole."""
+    return paint([(hole.box, hole.support) for hole in holes], window)
+
+
+def paint(parts: Sequence[tuple[Window, Mask]], window: Window) -> Mask:
+    """`[h,w]` over `window`: True where any part is."""
+    out = np.zeros((window.height, window.width), bool)
+    for box, mask in parts:
+        shared = box.intersect(window)
+        if not shared.empty:
+            out[shared.slices_in(window)] |= mask[shared.slices_in(box)]
+    return out
+
+
+def _weight(core: Mask, grow: float, feather: float) -> Floats:
+    if grow == feather == 0 or not core.any():
+        return core.astype(np.float32)
+    distance = np.asarray(cv2.distanceTransform((~core).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    if feather == 0:
+        return (distance <= grow).astype(np.float32)
+    across = np.clip((distance - np.float32(grow)) / np.float32(feather), 0, 1)
+    return 1 - across * across * (3 - 2 * across)
+
+
+def _separate(core: Mask, window: Window, reach: int) -> list[tuple[Window, Mask]]:
+    """The parts of `core`, each with the box around it; parts whose growth could meet are one."""
+    bounds = _bounds(core, window)
+    if bounds.empty:
+        return []
+    whole = Window(bounds.x, bounds.y, bounds.width + -bounds.width % CELL, bounds.height + -bounds.height % CELL)
+    rows, columns = whole.height // CELL, whole.width // CELL
+    cells = paint([(window, core)], whole).reshape(rows, CELL, columns, CELL).any(axis=(1, 3))
+    radius = max(NEAR_CELLS, -(-reach // CELL))
+    square: Any = np.ones((2 * radius + 1,) * 2, np.uint8)
+    near: Any = cells.astype(np.uint8)
+    count, labels = cv2.connectedComponents(cv2.dilate(near, square))
+    parts = []
+    for label in range(1, count):
+        own = cells & (labels == label)
+        found = _bounds(own, Window(0, 0, columns, rows))
+        box = Window(whole.x + found.x * CELL, whole.y + found.y * CELL, found.width * CELL, found.height * CELL)
+        squares = own[found.y : found.bottom, found.x : found.right].repeat(CELL, axis=0).repeat(CELL, axis=1)
+        parts.append((box, paint([(window, core)], box) & squares))
+    return parts
+
+
+def _wider(window: Window, by: int) -> Window:
+    return Window(window.x - by, window.y - by, window.width + 2 * by, window.height + 2 * by)
+
+
+def _bounds(mask: Mask, window: Window) -> Window:
+    """The smallest window around the True pixels of a mask that covers `window`; an empty one if there are none."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return Window(window.x, window.y, 0, 0)
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+    return Window(
+        window.x + int(columns[0]),
+        window.y + int(rows[0]),
+        int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    )

@@ -1,0 +1,163 @@
+"""The three ways to fill the holes of a frame: by itself, from the still plate, from reference frames."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodes.align_grid import Floats, Mask
+from nodes.engine import Device
+from nodes.errors import CleanplateError
+from nodes.filling.fill import Filler
+from nodes.filling.follow import Laid, Reference, lay_under, make_reference, reference_frames
+from nodes.filling.mask import Hole
+from nodes.filling.regions import region_of, ring_of
+from nodes.filling.shot import Look, Seen, Shot, nothing
+from nodes.filling.still_plate import StillPlate, match_gain
+from nodes.footage.frame import Frame
+
+# Pixels around a hole by which the plate's exposure is matched to the frame's.
+MATCH_RING = 48
+HERE, ELSEWHERE, REVEALED = range(3)
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """New light `[h,w,3]` for a hole's box; the share `[h,w,3]` of it painted in this frame, painted elsewhere and
+    revealed by other frames; and the share `[h,w]` of the plate's grain, as a variance, that it has."""
+
+    light: Floats
+    origin: Floats
+    grain: Floats
+
+
+def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+    fills = []
+    for hole in look.holes:
+        shot.inputs.check_cancelled()
+        fills.append(_complete(look, hole, nothing(hole.box), _origin(HERE, hole.support), shot, filler))
+    return fills
+
+
+def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+    first, last = shot.range()
+    key = _key("still plate", shot, filler, shot.identity(first, last), look.source)
+    plate = device.kept(key, StillPlate)
+    plate.survey(shot, look.source)
+    fills = []
+    for hole in look.holes:
+        shot.inputs.check_cancelled()
+        around = ring_of(hole, look.source.data_window, MATCH_RING)
+        shown = plate.part(around, shot, look.source)
+        ours, known = look.background(around)
+        gain = np.array(match_gain(ours, shown.light, known & shown.where) or (1, 1, 1), np.float32)
+        revealed = shown.part(hole.box.slices_in(around))
+        held = plate.paint_unseen(hole.box, shot, look.source, filler)
+        have = Seen(
+            np.where(revealed.where[..., None], revealed.light, held.light) * gain,
+            revealed.where | held.where,
+            np.where(revealed.where, revealed.grain, held.grain),
+        )
+        origin = _origin(REVEALED, revealed.where) + _origin(ELSEWHERE, held.where & ~revealed.where)
+        fills.append(_complete(look, hole, have, origin, shot, filler))
+    return fills
+
+
+def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+    laid: list[tuple[float, Laid]] = []
+    for at, share in _references(look.frame, shot):
+        reference = _kept_reference(at, look, shot, filler, device)
+        if reference is None:
+            continue
+        shot.inputs.check_cancelled()
+        one = lay_under(look, reference)
+        if one.registration.reliable:
+            laid.append((share, one))
+        else:
+            shot.note(
+                f"frame {look.frame} cannot be lined up with its reference frame {reference.frame}: "
+                f"{one.registration.reason}; set referenceEvery lower"
+            )
+    fills = []
+    for hole in look.holes:
+        light, _, grain_share = nothing(hole.box)
+        origin, total = np.zeros_like(light), np.zeros_like(grain_share)
+        for share, one in laid:
+            part, painted = one.part(hole.box)
+            weight = part.where * np.float32(share)
+            light += weight[..., None] * part.light
+            grain_share += np.square(weight) * part.grain
+            origin += weight[..., None] * (_origin(REVEALED, part.where & ~painted) + _origin(ELSEWHERE, painted))
+            total += weight
+        scale: Floats = np.asarray(np.where(total > 0, total, 1), np.float32)
+        have = Seen(np.divide(light, scale[..., None]), total > 0, np.divide(grain_share, np.square(scale)))
+        fills.append(_complete(look, hole, have, origin / scale[..., None], shot, filler))
+    return fills
+
+
+MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow}
+
+
+def _references(frame: int, shot: Shot) -> list[tuple[int, float]]:
+    """The reference frames of a frame and their shares, which fade from one to the next."""
+    first, last = shot.range()
+    every = shot.params["referenceEvery"]
+    found = reference_frames(frame, first, last, every)
+    if len(found) == 1:
+        return [(found[0], 1.0)]
+    later = (frame - found[0]) / every
+    return [(found[0], 1 - later), (found[1], later)]
+
+
+def _kept_reference(at: int, look: Look, shot: Shot, filler: Filler, device: Device) -> Reference | None:
+    first, last = shot.range()
+    reach = shot.params["reach"] + shot.params["referenceEvery"]
+    footage = shot.identity(max(first, at - reach), min(last, at + reach))
+    key = _key(f"reference {at}", shot, filler, footage, look.source)
+    holder: dict[str, Reference | None] = device.kept(key, dict)
+    for painter, kept in holder.items():
+        if painter in ("", filler.identity):
+            return kept
+    reference = make_reference(at, shot, filler, look.source)
+    # Weights matter only where something was painted; where nothing was, there may be none.
+    holder[filler.identity if reference is not None and reference.painted.any() else ""] = reference
+    return reference
+
+
+def _key(what: str, shot: Shot, filler: Filler, footage: bytes, like: Frame) -> str:
+    """Equal for what holds the same pixels."""
+    names = ("maskThreshold", "grow", "feather", "context", "samples", "reach", "referenceEvery", "model", "weights")
+    settings = [shot.params[name] for name in (*names, "workingSize", "exposure", "precision", "execution")]
+    text = repr((what, shot.range(), settings, footage, like.display_window, like.colour))
+    return "inpaint " + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: Shot, filler: Filler) -> Filled:
+    """A fill whose pixels without light are painted in this frame, from the frame and from what there is."""
+    left = hole.support & ~have.where
+    if not left.any():
+        return Filled(have.light, origin, have.grain)
+    region = region_of(hole, look.source.data_window, shot.params["context"])
+    around, known = look.background(region)
+    inside = hole.box.slices_in(region)
+    given = hole.support & have.where
+    around[inside][given], known[inside][given] = have.light[given], True
+    if not known.any():
+        raise CleanplateError(
+            f"the mask covers the whole picture at frame {look.frame}: nothing is left to fill the hole from; check "
+            "the mask, or raise maskThreshold"
+        )
+    painted = filler.fill(np.where(known[..., None], around, np.float32(0)), known)
+    return Filled(
+        np.where(left[..., None], painted.light[inside], have.light),
+        np.where(left[..., None], _origin(HERE, left), origin),
+        np.where(left, np.float32(painted.grain), have.grain),
+    )
+
+
+def _origin(kind: int, where: Mask) -> Floats:
+    out = np.zeros((*where.shape, 3), np.float32)
+    out[..., kind] = where
+    return out

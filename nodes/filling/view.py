@@ -1,0 +1,48 @@
+"""Parts of a frame as light: scene-linear Rec.709 without NaN, and which pixels are real."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from nodes.align_grid import Floats, Mask
+from nodes.footage import colour
+from nodes.footage.frame import Frame, Pixels
+from nodes.footage.window import Window
+from nodes.picture import colour_pixels
+
+
+def cut(frame: Frame, window: Window) -> Frame:
+    """The part of a frame within `window`, which lies within its data; shares the frame's pixels."""
+    if window == frame.data_window:
+        return frame
+    return dataclasses.replace(
+        frame, pixels=frame.pixels[window.slices_in(frame.data_window)], data_window=window, metadata=None
+    )
+
+
+def light_of(frame: Frame, window: Window) -> tuple[Floats, Mask]:
+    """Light `[h,w,3]` of `window`, and where the frame really has it: outside its data and where it is not finite the
+    light is 0 and the mask False."""
+    shared = frame.data_window.intersect(window)
+    light = np.zeros((window.height, window.width, 3), np.float32)
+    real = np.zeros((window.height, window.width), bool)
+    if shared.empty:
+        return light, real
+    values = colour.to_linear_rec709(colour_pixels(cut(frame, shared)), frame.colour)
+    finite: Mask = np.asarray(np.isfinite(values).all(axis=2))
+    where = shared.slices_in(window)
+    light[where] = values if finite.all() else np.where(finite[..., None], values, 0)
+    real[where] = finite
+    return light, real
+
+
+def stored(light: Floats, frame: Frame) -> Pixels:
+    """Light `[h,w,3]` in the colour space that the frame's pixels are in."""
+    return np.asarray(colour.from_linear_rec709(light, frame.colour), np.float32)
+
+
+def widened(window: Window, by: int, within: Window) -> Window:
+    """The window with `by` pixels more on each side, but not beyond `within`."""
+    return Window(window.x - by, window.y - by, window.width + 2 * by, window.height + 2 * by).intersect(within)
