@@ -198,7 +198,7 @@ def _write(shot: Shot, frame: int, key: str, passes: Passes, source: Frame) -> f
     provenance = {
         "node": shot.face.id,
         "version": f"{version('cleanplate')} (node {shot.face.version})",
-        "weights": shot.weights,
+        "weights": used_weights.digest(passes.weights) or "none",
         "params": json.dumps(settings, sort_keys=True),
         **{name: str(value) for name, value in info.items()},
     }
