@@ -1,4 +1,4 @@
-.PHONY: setup demo test bench lint lock
+.PHONY: setup demo test bench lint lock plugin
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.ready
@@ -30,3 +30,5 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+include plugin/ofx/plugin.mk

@@ -1,0 +1,13 @@
+// The actions that a host calls on a node.
+#pragma once
+
+#include "abi.h"
+#include "face.h"
+
+namespace cleanplate {
+
+// Answers an action; nothing is thrown out of here.
+OfxStatus act(const Face& face, const char* action, const void* handle, OfxPropertySetHandle in,
+              OfxPropertySetHandle out) noexcept;
+
+}  // namespace cleanplate

@@ -1,0 +1,208 @@
+#include "footage.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "errors.h"
+
+namespace cleanplate {
+namespace {
+
+constexpr int64_t kFirstFrame = -(int64_t{1} << 31), kLastFrame = (int64_t{1} << 31) - 1;
+constexpr int64_t kLongestChain = 1000000;
+
+Value::Map box_of(const Area& area, const Area& format) {
+    // The worker counts rows from the top of the format downwards.
+    return {{"x", Value(int64_t{area.x1 - format.x1})},
+            {"y", Value(int64_t{format.y2 - area.y2})},
+            {"width", Value(int64_t{area.width()})},
+            {"height", Value(int64_t{area.height()})}};
+}
+
+Value::List names_of(int channels) {
+    static const char* const names[][4] = {{"A"}, {"X", "Y"}, {"R", "G", "B"}, {"R", "G", "B", "A"}};
+    Value::List list;
+    for (int c = 0; c < channels; ++c) list.emplace_back(channels <= 4 ? names[channels - 1][c] : "X");
+    return list;
+}
+
+Value colour_of(const std::string& space) {
+    Value::List identity;
+    for (int i = 0; i < 9; ++i) identity.emplace_back(i % 4 == 0 ? 1.0 : 0.0);
+    const bool automatic = space.empty() || space == "auto";
+    return Value(Value::Map{{"name", Value(automatic ? "lin_rec709" : space)},
+                            {"transfer", Value(automatic ? "linear" : "named")},
+                            {"to_rec709", Value(std::move(identity))},
+                            {"ocio_config", Value("")}});
+}
+
+void add_header(Digest& digest, const ClipImage& image, const Area& format) {
+    const Area& area = image.area();
+    for (const int number : {area.x1, area.y1, area.x2, area.y2, format.x1, format.y1, format.x2, format.y2,
+                             image.channels()})
+        digest.add(static_cast<int64_t>(number));
+    digest.add(image.pixel_aspect());
+}
+
+}  // namespace
+
+Footage::Footage(const Instance& instance, double time, double scale_x, double scale_y, const Patience& patience)
+    : instance_(instance),
+      time_(time),
+      frame_(static_cast<int>(std::floor(time + 0.5))),
+      scale_x_(scale_x),
+      scale_y_(scale_y),
+      patience_(patience),
+      space_(instance.text("inputSpace", time)) {
+    const Face& face = instance.face();
+    for (size_t i = 0; i < face.input_count; ++i) {
+        const bool from_file = *face.inputs[i].file && !instance.text(face.inputs[i].file, time).empty();
+        used_.push_back(!from_file && instance.connected(i));
+    }
+}
+
+Value::Map Footage::spans() const {
+    Value::Map spans;
+    for (size_t i = 0; i < used_.size(); ++i) {
+        if (!used_[i]) continue;
+        const FrameRange range = frames_of(instance_, i);
+        spans.emplace_back(instance_.face().inputs[i].name,
+                           Value(Value::Map{{"first", Value(int64_t{range.first})}, {"last", Value(int64_t{range.last})}}));
+    }
+    return spans;
+}
+
+size_t Footage::input_of(const Value& need) const {
+    const std::string& name = need.at("input").text(128);
+    for (size_t i = 0; i < used_.size(); ++i)
+        if (used_[i] && name == instance_.face().inputs[i].name) return i;
+    throw ConnectionLost("it asked for an input that is not connected");
+}
+
+Footage::Picture Footage::fetch(size_t input, int frame) {
+    patience_.check();
+    const double time = time_of(frame);
+    try {
+        Picture picture;
+        picture.image = std::make_unique<ClipImage>(instance_.input(input), time);
+        picture.format = format_of(instance_, input, time, scale_x_, scale_y_);
+        require_whole(*picture.image, input);
+        return picture;
+    } catch (const Refused&) {
+        // A host gives no image either because there is none or because it has stopped rendering.
+        patience_.check();
+        return {};
+    }
+}
+
+void Footage::require_whole(const ClipImage& image, size_t input) const {
+    if (!image.whole_frame())
+        throw UserError(std::string(instance_.face().label) + " takes whole frames, but the input " +
+                        instance_.face().inputs[input].name + " comes in fields: deinterlace it first.");
+}
+
+std::string Footage::digest(size_t input, int frame) {
+    const auto key = std::make_pair(input, frame);
+    const auto known = digests_.find(key);
+    if (known != digests_.end()) return known->second;
+    Picture picture = fetch(input, frame);
+    Digest digest;
+    if (picture.image) {
+        const ClipImage& image = *picture.image;
+        add_header(digest, image, picture.format);
+        const size_t row = sizeof(float) * static_cast<size_t>(image.area().width() * image.channels());
+        for (int y = image.area().y2 - 1; y >= image.area().y1; --y) digest.add(image.row(y), row);
+    }
+    // The job will want the pixels of its own frame as well.
+    if (frame == frame_) current_[input] = std::move(picture);
+    return digests_[key] = digest.bytes();
+}
+
+std::string Footage::chain(size_t input, int first, int last) {
+    Digest whole;
+    for (int frame = first; frame <= last; ++frame) whole.add(digest(input, frame));
+    return whole.bytes();
+}
+
+void Footage::answer_need(const Value& need, Connection& connection) {
+    const size_t input = input_of(need);
+    const int frame = static_cast<int>(need.at("frame").integer(kFirstFrame, kLastFrame));
+    Picture picture;
+    const auto held = frame == frame_ ? current_.find(input) : current_.end();
+    if (held != current_.end()) {
+        picture = std::move(held->second);
+        current_.erase(held);
+    } else {
+        picture = fetch(input, frame);
+    }
+    if (picture.image) {
+        hand_over(need, input, picture, frame, connection);
+    } else {
+        const std::string sentence = "There is no frame " + std::to_string(frame) + " of the input " +
+                                     instance_.face().inputs[input].name + ".";
+        connection.send(kMissing,
+                        {{"job", need.at("job")},
+                         {"need", need.at("need")},
+                         {"kind", Value("footage")},
+                         {"sentence", Value(sentence)}},
+                        patience_);
+        digests_[{input, frame}] = Digest().bytes();
+    }
+    dependencies_.push_back({input, false, frame, frame, digest(input, frame)});
+}
+
+void Footage::hand_over(const Value& need, size_t input, const Picture& picture, int frame, Connection& connection) {
+    const ClipImage& image = *picture.image;
+    const Area& area = image.area();
+    const size_t row = sizeof(float) * static_cast<size_t>(area.width()) * static_cast<size_t>(image.channels());
+    const auto parcel = connection.parcel(row * static_cast<size_t>(area.height()));
+    Digest digest;
+    add_header(digest, image, picture.format);
+    char* to = parcel->memory->bytes();
+    for (int y = area.y2 - 1; y >= area.y1; --y, to += row) {
+        std::memcpy(to, image.row(y), row);
+        digest.add(to, row);
+    }
+    digests_[{input, frame}] = digest.bytes();
+    const bool mask = instance_.face().inputs[input].mask;
+    Value::Map pixels{{"name", Value("")},
+                      {"offset", Value(int64_t{0})},
+                      {"height", Value(int64_t{area.height()})},
+                      {"width", Value(int64_t{area.width()})},
+                      {"channels", Value(int64_t{image.channels()})}};
+    Value::Map buffer{{"id", Value(int64_t{parcel->number})},
+                      {"size", Value(static_cast<int64_t>(parcel->memory->size()))}};
+    connection.send(kFrameAnswer,
+                    {{"job", need.at("job")},
+                     {"need", need.at("need")},
+                     {"buffer", Value(std::move(buffer))},
+                     {"image", Value(std::move(pixels))},
+                     {"channels", Value(names_of(image.channels()))},
+                     {"data_window", Value(box_of(area, picture.format))},
+                     {"display_window", Value(box_of(picture.format, picture.format))},
+                     {"pixel_aspect", Value(image.pixel_aspect())},
+                     {"colour", colour_of(mask ? "" : space_)}},
+                    *parcel, patience_);
+}
+
+void Footage::answer_identity(const Value& need, Connection& connection) {
+    const size_t input = input_of(need);
+    const int64_t first = need.at("first").integer(kFirstFrame, kLastFrame);
+    const int64_t last = need.at("last").integer(kFirstFrame, kLastFrame);
+    if (last - first >= kLongestChain) throw ConnectionLost("it asked for more frames than there can be");
+    const std::string found = chain(input, static_cast<int>(first), static_cast<int>(last));
+    dependencies_.push_back({input, true, static_cast<int>(first), static_cast<int>(last), found});
+    connection.send(kIdentityAnswer,
+                    {{"job", need.at("job")}, {"need", need.at("need")}, {"digest", Value::binary(found)}}, patience_);
+}
+
+bool Footage::unchanged(const std::vector<Dependency>& dependencies) {
+    for (const Dependency& one : dependencies) {
+        if (one.input >= used_.size() || !used_[one.input]) return false;
+        const std::string now = one.chained ? chain(one.input, one.first, one.last) : digest(one.input, one.first);
+        if (now != one.digest) return false;
+    }
+    return true;
+}
+
+}  // namespace cleanplate

@@ -1,0 +1,57 @@
+// A node in the host's graph: its parameters and clips. Holds nothing that decides pixels.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "abi.h"
+#include "face.h"
+#include "msgpack.h"
+
+namespace cleanplate {
+
+class Instance {
+public:
+    Instance(const Face& face, OfxImageEffectHandle effect);
+
+    // The instance behind a handle that the host passes to an action. Throws Refused.
+    static Instance& of(OfxImageEffectHandle effect);
+
+    const Face& face() const { return face_; }
+    OfxImageEffectHandle effect() const { return effect_; }
+    OfxImageClipHandle input(size_t index) const { return inputs_[index]; }
+    OfxImageClipHandle output() const { return output_; }
+    bool connected(size_t index) const;
+
+    // A parameter's value at a time, as the worker takes it: a text, number or truth value.
+    Value value(size_t index, double time) const;
+    std::string text(const char* name, double time) const;
+
+    // Enables the parameters that have a meaning now.
+    void update_enabled() const;
+
+    void show(const std::string& sentence);
+    void clear_message();
+
+    // What the status line is to say once the host lets a parameter be set.
+    void remember_status(const std::string& sentence);
+    void update_status();
+
+private:
+    std::string word(const char* name) const;
+
+    const Face& face_;
+    OfxImageEffectHandle effect_;
+    std::vector<OfxImageClipHandle> inputs_;
+    OfxImageClipHandle output_ = nullptr;
+    std::vector<OfxParamHandle> params_;
+    OfxParamHandle status_ = nullptr;
+    std::mutex lock_;
+    bool shown_ = false;
+    std::string status_text_;
+    bool status_changed_ = false;
+};
+
+}  // namespace cleanplate

@@ -1,0 +1,120 @@
+#include "job.h"
+
+#include "errors.h"
+
+namespace cleanplate {
+namespace {
+
+// The worker may die so often with a frame under way, and so often before it began with it.
+constexpr int kRestarts = 2;
+constexpr int kBystanderRestarts = 10;
+
+using Note = std::function<void(const std::string&)>;
+
+Value::Map request_of(const Job& job, const Footage& footage, uint32_t number) {
+    Value::List passes;
+    for (const std::string& pass : job.passes) passes.emplace_back(pass);
+    return {{"job", Value(int64_t{number})},
+            {"node", Value(job.node)},
+            {"frame", Value(int64_t{job.frame})},
+            {"params", Value(job.params)},
+            {"inputs", Value(footage.spans())},
+            {"priority", Value(job.interactive ? "interactive" : "batch")},
+            {"passes", Value(std::move(passes))}};
+}
+
+class Conversation {
+public:
+    Conversation(const Job& job, Footage& footage, Connection& connection, const Patience& patience, const Note& note)
+        : job_(job), footage_(footage), connection_(connection), patience_(patience), note_(note) {}
+
+    bool started() const { return started_; }
+
+    std::shared_ptr<const Result> hold() {
+        number_ = connection_.next_job();
+        connection_.send(kRender, request_of(job_, footage_, number_), patience_);
+        for (;;) {
+            const Message message = connection_.receive(patience_);
+            if (auto result = answer(message)) return result;
+        }
+    }
+
+    // The worker need not go on.
+    void give_up() {
+        if (number_) connection_.send(kCancel, {{"job", Value(int64_t{number_})}}, Patience(nullptr));
+    }
+
+private:
+    std::shared_ptr<const Result> answer(const Message& message) {
+        const Value& fields = message.fields;
+        const bool ours = message.code == kNote || fields.at("job").integer(0, 0xFFFFFFFF) == number_;
+        switch (message.code) {
+            case kResult: {
+                auto pixels = connection_.open(fields.at("buffer"), message.descriptors);
+                return ours ? read_result(fields, std::move(pixels)) : nullptr;
+            }
+            case kFailed:
+                if (ours) fail(fields);
+                break;
+            case kNeed:
+                if (ours) footage_.answer_need(fields, connection_);
+                break;
+            case kNeedIdentity:
+                if (ours) footage_.answer_identity(fields, connection_);
+                break;
+            case kStarted: started_ = started_ || ours; break;
+            case kNote: note_(fields.at("sentence").text(4096)); break;
+            default: throw ConnectionLost("it sent a message that is not for a client");
+        }
+        return nullptr;
+    }
+
+    [[noreturn]] static void fail(const Value& fields) {
+        std::string sentence = fields.at("sentence").text(4096);
+        // The worker cancels nothing by itself: it is about to end.
+        if (fields.at("kind").text(64) == "cancelled") throw ConnectionLost("it gave up");
+        throw UserError(sentence.empty() ? "The worker failed without a reason." : sentence);
+    }
+
+    const Job& job_;
+    Footage& footage_;
+    Connection& connection_;
+    const Patience& patience_;
+    const Note& note_;
+    uint32_t number_ = 0;
+    bool started_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<const Result> run_job(const Job& job, Footage& footage, Connections& connections,
+                                      const Patience& patience, const Note& note) {
+    for (int deaths = 0, bystander_deaths = 0;;) {
+        auto connection = connections.take(job.device, patience);
+        Conversation conversation(job, footage, *connection, patience, note);
+        try {
+            auto result = conversation.hold();
+            connections.give(std::move(connection));
+            return result;
+        } catch (const ConnectionLost& lost) {
+            ++(conversation.started() ? deaths : bystander_deaths);
+            if (deaths > kRestarts || bystander_deaths > kBystanderRestarts)
+                throw UserError("The worker died " + std::to_string(deaths ? deaths : bystander_deaths) +
+                                " times while it rendered frame " + std::to_string(job.frame) +
+                                ", perhaps because memory ran out (" + lost.what() + "); its log is " +
+                                connection->log() + ".");
+        } catch (const OtherVersion&) {
+            throw UserError("The worker changed its protocol; stop it with 'cleanplate worker stop'.");
+        } catch (...) {
+            try {
+                conversation.give_up();
+                connections.give(std::move(connection));
+            } catch (const ConnectionLost&) {
+                // Then there is nothing to give up any more.
+            }
+            throw;
+        }
+    }
+}
+
+}  // namespace cleanplate

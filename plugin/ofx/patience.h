@@ -1,0 +1,28 @@
+// Waiting, without ever keeping the host waiting for long.
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+namespace cleanplate {
+
+using Clock = std::chrono::steady_clock;
+
+// How long to wait: until the host gives up (`aborted`), or until a time has come.
+class Patience {
+public:
+    explicit Patience(std::function<bool()> aborted) : aborted_(std::move(aborted)) {}
+
+    // Throws Cancelled once the host does not want the frame any more.
+    void check() const;
+
+    // Waits until a descriptor can be read or written; false when `until` came first. Throws Cancelled.
+    bool wait_for(int descriptor, short events, Clock::time_point until) const;
+
+    void sleep(std::chrono::milliseconds time) const;
+
+private:
+    std::function<bool()> aborted_;
+};
+
+}  // namespace cleanplate

@@ -1,0 +1,154 @@
+#include "reach.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "errors.h"
+#include "launch.h"
+
+namespace cleanplate {
+namespace {
+
+constexpr std::chrono::seconds kGreeting(30);
+constexpr std::chrono::seconds kStart(180);
+constexpr int kBirths = 5;
+constexpr size_t kMostIdle = 16;
+
+// The device cannot be used on this machine.
+struct Unusable {
+    std::string sentence;
+};
+
+std::string sentence_of(std::string text) {
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    if (!text.empty() && text.back() != '.') text += '.';
+    return text;
+}
+
+// A connected socket; none where nobody listens.
+std::optional<Descriptor> connect_socket(const std::string& path, const Patience& patience) {
+    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) throw UserError("The worker cannot be reached: too many files are open.");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    const auto limit = Clock::now() + kGreeting;
+    while (::connect(socket.number(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+        if (errno == EACCES) throw UserError("The worker's socket " + path + " cannot be opened.");
+        if ((errno != EAGAIN && errno != EINTR) || Clock::now() > limit) return std::nullopt;
+        patience.sleep(std::chrono::milliseconds(10));
+    }
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        (peer.uid != ::getuid() && peer.uid != 0))
+        throw UserError("The worker's socket " + path + " belongs to another user.");
+    return socket;
+}
+
+// A greeted connection; none where there is no worker, or one that makes room for another. `ours` says that we have
+// just started the worker, so that one of another version is there to stay.
+std::unique_ptr<Connection> greet(const std::string& device, const std::string& release, const Patience& patience,
+                                  bool ours = false) {
+    auto socket = connect_socket(socket_path(device), patience);
+    if (!socket) return nullptr;
+    Wire wire(std::move(*socket));
+    try {
+        wire.send(kHello,
+                  Value(Value::Map{{"release", Value(release)},
+                                   {"build", Value("")},
+                                   {"pid", Value(static_cast<int64_t>(::getpid()))},
+                                   {"name", Value("OpenFX")}}),
+                  patience);
+        const auto answer = wire.receive(patience, Clock::now() + kGreeting);
+        if (!answer)
+            throw UserError("The worker for " + device + " does not answer; stop it with 'cleanplate worker stop' or "
+                            "end its process.");
+        if (answer->code == kRefused && !answer->fields.at("retired").truth())
+            throw UserError(sentence_of(answer->fields.at("sentence").text()));
+        if (answer->code != kWelcome) return nullptr;
+        return std::make_unique<Connection>(std::move(wire), device, answer->fields.at("log").text());
+    } catch (const ConnectionLost&) {
+        return nullptr;
+    } catch (const OtherVersion& other) {
+        if (!ours) return nullptr;
+        throw UserError("The worker for " + device + " speaks protocol " + std::to_string(other.version) +
+                        ", this plug-in protocol 1: install the plug-in and Cleanplate in the same version.");
+    }
+}
+
+std::unique_ptr<Connection> connect_or_start(const std::string& device, const Patience& patience) {
+    Launch launch;
+    try {
+        launch = read_launch();
+    } catch (const UserError&) {
+        // A worker that runs already does not need it.
+        if (auto connection = greet(device, "", patience)) return connection;
+        throw;
+    }
+    if (auto connection = greet(device, launch.release, patience)) return connection;
+    const Descriptor lock = lock_folder(patience);
+    const auto limit = Clock::now() + kStart;
+    bool ours = false;
+    for (int births = kBirths;;) {
+        if (auto connection = greet(device, launch.release, patience, ours)) return connection;
+        if (Clock::now() > limit) throw UserError("The worker for " + device + " cannot be reached.");
+        const std::string line = start_worker(launch, device, lock, patience);
+        const size_t space = line.find(' ');
+        const std::string word = line.substr(0, space), rest = space == line.npos ? "" : line.substr(space + 1);
+        if (word == "unusable") throw Unusable{sentence_of(rest)};
+        if (word == "error") throw UserError(sentence_of(rest));
+        ours = word == "ready";
+        if (!ours && --births == 0)
+            throw UserError("The worker for " + device + " ended while it started; 'cleanplate doctor' says more.");
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> Connections::take(const std::string& device, const Patience& patience) {
+    const std::string resolved = resolve_device(device);
+    for (;;) {
+        std::unique_ptr<Connection> found;
+        {
+            const std::lock_guard<std::mutex> guard(lock_);
+            const auto it = std::find_if(idle_.begin(), idle_.end(), [&](const auto& c) {
+                return c->asked == device;
+            });
+            if (it == idle_.end()) break;
+            found = std::move(*it);
+            idle_.erase(it);
+        }
+        if (found->refresh()) return found;
+    }
+    std::unique_ptr<Connection> made;
+    try {
+        made = connect_or_start(resolved, patience);
+    } catch (const Unusable& unusable) {
+        if (device != "auto" || resolved == "cpu") throw UserError(unusable.sentence);
+        made = connect_or_start("cpu", patience);
+    }
+    made->asked = device;
+    return made;
+}
+
+void Connections::give(std::unique_ptr<Connection> connection) {
+    if (!connection || !connection->refresh()) return;
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (idle_.size() < kMostIdle) idle_.push_back(std::move(connection));
+}
+
+void Connections::close() {
+    std::vector<std::unique_ptr<Connection>> closing;
+    const std::lock_guard<std::mutex> guard(lock_);
+    closing.swap(idle_);
+}
+
+}  // namespace cleanplate
