@@ -21,7 +21,7 @@ class Body(NamedTuple):
     blocks: int
 
 
-BODIES = {"full": Body(4, (1, 4, 3), 4), "small_v2": Body(2, (1, 3, 2), 2)}
+BODIES = {"full": Body(4, (1, 4, 3), 4), "small_v2": Body(2, (1, 3, 2), 2), "tiny": Body(1, (1, 1, 1), 2)}
 
 
 class HighResolutionModule(nn.Module):
@@ -61,12 +61,20 @@ class HighResolutionModule(nn.Module):
 class HRNet(nn.Module):
     """The body without a head.
 
-    width: channels of the finest branch; the others have 2, 4 and 8 times as many.  body: "full" or "small_v2".
-    upsampler: how coarse branches reach finer ones, "bilinear" (published) or "carafe".
+    width: channels of the finest branch; the others have 2, 4 and 8 times as many.  body: "full", "small_v2" or, for
+    thin things on small machines, "tiny".  upsampler: how coarse branches reach finer ones, "bilinear" (published) or
+    "carafe".  stem_channels: before the branches; stem_stride: 4 (published), or 2 for branches of twice the size.
     """
 
     def __init__(
-        self, width: int = 48, body: str = "full", upsampler: str = "bilinear", *, finest_only: bool = False
+        self,
+        width: int = 48,
+        body: str = "full",
+        upsampler: str = "bilinear",
+        stem_channels: int = 64,
+        stem_stride: int = 4,
+        *,
+        finest_only: bool = False,
     ) -> None:
         super().__init__()
         if width < 1:
@@ -75,19 +83,22 @@ class HRNet(nn.Module):
             raise ValueError(f"There is no body {body!r}; the bodies are {', '.join(BODIES)}.")
         if upsampler not in UPSAMPLERS:
             raise ValueError(f"There is no upsampler {upsampler!r}; the upsamplers are {', '.join(UPSAMPLERS)}.")
+        if stem_stride not in (2, 4):
+            raise ValueError(f"stem_stride is 2 or 4, not {stem_stride}.")
         sizes = BODIES[body]
+        stem, deep = stem_channels, 4 * stem_channels
         self.channels = tuple(width * 2**i for i in range(4))
-        self.conv1 = nn.Conv2d(3, 64, 3, stride=2, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.conv2 = nn.Conv2d(64, 64, 3, stride=2, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(3, stem, 3, stride=2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.conv2 = nn.Conv2d(stem, stem, 3, stride=stem_stride // 2, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU()
         self.layer1 = nn.Sequential(
-            Bottleneck(64, 64, downsample=_conv(64, 256, 1, relu=False)),
-            *(Bottleneck(256, 64) for _ in range(sizes.bottlenecks - 1)),
+            Bottleneck(stem, stem, downsample=_conv(stem, deep, 1, relu=False)),
+            *(Bottleneck(deep, stem) for _ in range(sizes.bottlenecks - 1)),
         )
         self.transition1 = nn.ModuleList(
-            [_conv(256, self.channels[0]), nn.Sequential(_conv(256, self.channels[1], stride=2))]
+            [_conv(deep, self.channels[0]), nn.Sequential(_conv(deep, self.channels[1], stride=2))]
         )
         self.stage2 = self._stage(2, sizes, upsampler)
         self.transition2 = self._transition(2)
@@ -114,7 +125,7 @@ class HRNet(nn.Module):
     def features(self, x: Tensor) -> Branches:
         """x [N,3,H,W], a picture from `normalize`, of any size -> [N,C_i,h_i,w_i], finest first, >= 0.
 
-        C_i = width * 2^i; h_0 is H/4 and h_i is h_(i-1) / 2, halved step by step and rounded up each time.
+        C_i = width * 2^i; h_0 is H/stem_stride and h_i is h_(i-1) / 2, halved step by step and rounded up each time.
         """
         if x.ndim != 4 or x.shape[1] != 3 or not x.numel():
             raise ValueError(f"HRNet takes pictures [N,3,H,W], at least one and not empty, not {list(x.shape)}.")

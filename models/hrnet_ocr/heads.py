@@ -1,4 +1,7 @@
-"""HRNet with its heads.  Logits come at the size of the finest branch: 1/4 of the picture, halved twice, rounded up."""
+"""HRNet with its heads.  Logits come at the size of the finest branch: 1/4 of the picture, halved twice, rounded up.
+
+Only HRNetOCR's own options `stem_stride` and `magnify` change that.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..carafe import CarafePack
 from .backbone import HRNet
 from .ocr import SpatialGather, SpatialOCR
 from .upsampling import upsampler as upsampler_of
@@ -57,8 +61,8 @@ class HRNetV1(HRNet):
 class JoinedHRNet(HRNet):
     """All branches brought to the size of the finest and joined: 15 * width channels, the base of three heads."""
 
-    def __init__(self, width: int, upsampler: str, body: str) -> None:
-        super().__init__(width, body, upsampler)
+    def __init__(self, width: int, upsampler: str, body: str, stem_channels: int = 64, stem_stride: int = 4) -> None:
+        super().__init__(width, body, upsampler, stem_channels, stem_stride)
         self.upsamplers = nn.ModuleList(upsampler_of(upsampler, self.channels[i], i) for i in range(1, 4))
 
     def joined(self, x: Tensor) -> Tensor:
@@ -107,8 +111,9 @@ class HRNetV2p(JoinedHRNet):
 class HRNetOCR(JoinedHRNet):
     """Classes from all branches with object-contextual representations (arXiv:1909.11065).
 
-    classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; width, body, upsampler: see
-    HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
+    classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; magnify: the factor by which
+    CARAFE enlarges the features before the classifier (published: 1, without); width, body, upsampler, stem_channels,
+    stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
     """
 
     def __init__(
@@ -119,8 +124,13 @@ class HRNetOCR(JoinedHRNet):
         body: str = "full",
         ocr_channels: int = 512,
         key_channels: int = 256,
+        stem_channels: int = 64,
+        stem_stride: int = 4,
+        magnify: int = 1,
     ) -> None:
-        super().__init__(width, upsampler, body)
+        super().__init__(width, upsampler, body, stem_channels, stem_stride)
+        if magnify < 1:
+            raise ValueError(f"magnify is at least 1, not {magnify}.")
         joined = sum(self.channels)
         self.conv3x3_ocr = nn.Sequential(
             nn.Conv2d(joined, ocr_channels, 3, padding=1), nn.BatchNorm2d(ocr_channels), nn.ReLU()
@@ -129,14 +139,19 @@ class HRNetOCR(JoinedHRNet):
         self.ocr_distri_head = SpatialOCR(ocr_channels, key_channels, ocr_channels)
         self.cls_head = nn.Conv2d(ocr_channels, classes, 1)
         self.aux_head = _classifier(joined, classes)
+        if magnify > 1:
+            self.magnifier = CarafePack(ocr_channels, magnify, up_kernel=3, compressed_channels=min(ocr_channels, 64))
 
     def forward(self, x: Tensor) -> OCROutput:
-        """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out), each [N,K,h,w]."""
+        """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out) [N,K,h,w], `out` larger by `magnify`."""
         joined = self.joined(x)
         aux = self.aux_head(joined)
         features = self.conv3x3_ocr(joined)
         objects = self.ocr_gather_head(features, aux)
-        return OCROutput(aux, self.cls_head(self.ocr_distri_head(features, objects)))
+        described = self.ocr_distri_head(features, objects)
+        if hasattr(self, "magnifier"):
+            described = self.magnifier(described)
+        return OCROutput(aux, self.cls_head(described))
 
 
 def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
