@@ -1,0 +1,135 @@
+"""Measures Segment weights on unseen procedural rigs at HD: IoU of each class, and how much of a rig the mask covers.
+
+python -m models.training.evaluate_segment WEIGHTS [--scenes 24]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models import weights
+from models.hrnet_ocr import HRNetOCR, normalize, resize_logits
+from models.training.pool import View
+from models.training.procedural import background, sprite
+from models.training.procedural.fields import Array
+from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
+from models.training.rigs_paint import CLASSES, Labels, Sheet
+
+HEIGHT, WIDTH = 1080, 1920
+# Nothing in training draws from this seed.
+UNSEEN = 90211
+GROWN = 2
+Answer = Callable[[Array], Labels]
+
+
+def scene(number: int) -> Rigged:
+    """Unseen scene `number` at HD: a new background, up to two new figures, and rigs of every class."""
+    rng = np.random.default_rng([UNSEEN, number])
+    sheet = Sheet(background(rng, HEIGHT, WIDTH), np.zeros((HEIGHT, WIDTH), np.uint8))
+    layers = [_figure(rng) for _ in range(int(rng.choice([0, 1, 2], p=[0.3, 0.5, 0.2])))]
+    counts = Strewn(int(rng.integers(2, 7)), int(rng.integers(1, 4)), int(rng.integers(2, 5)), int(rng.integers(1, 4)))
+    return strew(rng, sheet, counts, layers)
+
+
+def _figure(rng: np.random.Generator) -> tuple[Array, Array]:
+    picture = sprite(rng, 1280, str(rng.choice(FIGURES))).picture
+    ys, xs = np.nonzero(picture[..., 3] > 0.05)
+    size = HEIGHT * rng.uniform(0.5, 1.0) / max(1, int(np.ptp(ys)))
+    way = np.diag([size, size, 1.0])
+    way[:2, 2] = [rng.uniform(0.15, 0.85) * WIDTH - size * xs.mean(), HEIGHT - size * ys.max()]
+    codes = np.asarray(picture * 255 + 0.5, np.uint8)
+    return layer(rng, [codes], way, View(HEIGHT, WIDTH, HEIGHT))
+
+
+@dataclass
+class Score:
+    """What was counted over all pictures: `both`, `truth` and `said` pixels of each class, and `covered` ones."""
+
+    both: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    said: NDArray[np.int64]
+    covered: NDArray[np.int64]
+
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """Intersection over union of each class."""
+        return np.asarray(self.both / np.maximum(self.truth + self.said - self.both, 1))
+
+    @property
+    def coverage(self) -> NDArray[np.float64]:
+        """Share of each class's pixels inside the mask of all rigs, grown by GROWN pixels."""
+        return np.asarray(self.covered / np.maximum(self.truth, 1))
+
+    @property
+    def all_covered(self) -> float:
+        """Share of all rigs' pixels inside that mask."""
+        return float(self.covered[1:].sum() / max(1, self.truth[1:].sum()))
+
+
+def measure(answer: Answer, shown: Sequence[Rigged]) -> Score:
+    """The score of `answer` (picture -> labels) over some pictures."""
+    score = Score(*(np.zeros(len(CLASSES), np.int64) for _ in range(4)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWN + 1, 2 * GROWN + 1))
+    for example in shown:
+        said = answer(example.src)
+        grown = cv2.dilate((said > 0).astype(np.uint8), kernel) > 0
+        for k in range(len(CLASSES)):
+            truth = example.labels == k
+            score.both[k] += int((truth & (said == k)).sum())
+            score.truth[k] += int(truth.sum())
+            score.said[k] += int((said == k).sum())
+            score.covered[k] += int((truth & grown).sum())
+    return score
+
+
+def table(score: Score) -> Iterator[str]:
+    """Lines of the table."""
+    yield f"{'class':<10}{'IoU':>8}{'coverage':>10}{'share of pixels':>17}"
+    for k, name in enumerate(CLASSES):
+        covered = f"{score.coverage[k]:>10.3f}" if k else f"{'':>10}"
+        yield f"{name:<10}{score.iou[k]:>8.3f}{covered}{score.truth[k] / score.truth.sum():>17.4f}"
+    yield f"{'all rigs':<10}{'':>8}{score.all_covered:>10.3f}{score.truth[1:].sum() / score.truth.sum():>17.4f}"
+
+
+def labels_of(model: HRNetOCR, picture: Array) -> Labels:
+    """The likeliest class of every pixel of a picture (h, w, 3)."""
+    with torch.inference_mode():
+        x = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
+        logits = resize_logits(model(x).out, picture.shape[:2])
+        return np.asarray(logits[0].argmax(0).numpy(), np.uint8)
+
+
+def load(path: Path) -> HRNetOCR:
+    """The network with the weights of a file."""
+    model = weights.build(weights.resolve(path))
+    assert isinstance(model, HRNetOCR)
+    return model
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate_segment", description=__doc__)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--scenes", type=int, default=24)
+    options = parser.parse_args()
+    model = load(options.weights)
+    score = measure(lambda picture: labels_of(model, picture), [scene(number) for number in range(options.scenes)])
+    print(
+        f"{options.scenes} unseen procedural scenes at {WIDTH}x{HEIGHT}; "
+        f"coverage: inside the mask of all rigs grown by {GROWN} pixels"
+    )
+    for line in table(score):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
