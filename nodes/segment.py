@@ -1,0 +1,181 @@
+"""Segment: where the things of named classes are (HRNet with OCR, arXiv:1908.07919, arXiv:1909.11065)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from models.hrnet_ocr import HRNetOCR
+from models.weights import WeightsError, classes
+from models.weights.classes import ClassList
+from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
+from nodes.errors import FootageError, ParameterError
+from nodes.face import layer_name
+from nodes.footage.frame import Frame
+from nodes.ladder import descend
+from nodes.network import choose_weights, run_guarded
+from nodes.picture import Proxy, make_proxy, premultiply, to_pixels
+from nodes.segmenting.classify import probabilities
+from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
+from nodes.segmenting.tiles import Tile, blended
+from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
+
+# Side of a tile for networks of up to so many classes, when the size is automatic: what is blended grows with them.
+AUTOMATIC_TILES = ((32, 1024), (80, 768), (MOST_CLASSES, 512))
+SMALLEST_TILE = 256
+OVERLAP = 0.125
+# Published networks answer for cells of four pixels: where edges are snapped automatically.
+PUBLISHED_CELL = 4
+
+
+@dataclass(frozen=True)
+class Network:
+    """The weights, what they are called at the device, and what their classes are."""
+
+    asked: str
+    weights: WeightsInfo
+    names: ClassList
+    chosen: list[int]
+
+    @property
+    def cell(self) -> int:
+        """Pixels across for which the network gives one answer."""
+        options = self.weights.options
+        return max(1, int(options.get("stem_stride", PUBLISHED_CELL)) // int(options.get("magnify", 1)))
+
+
+class Segment:
+    """Engine of the node; see `segment.yaml` for inputs, parameters and passes."""
+
+    def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
+        around = neighbours(frame, params["smoothFrames"], *inputs.range("Source")) if params["smoothFrames"] else []
+        return [("Source", n) for n in (frame, *around)]
+
+    def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
+        network = choose_network(params, device)
+        sizes = scales(params["scales"])
+        source = inputs.frame("Source", frame)
+        proxy = make_proxy(source, params["exposure"], device.torch_device)
+        pictures, notes = self._pictures(frame, source, proxy, params, inputs, device)
+        flips = (False, True) if params["flip"] else (False,)
+        views = [View(p, scale, flip, weight) for p, weight in pictures for scale in sizes for flip in flips]
+        maps, tile, more = self._maps(views, network, params, inputs, device)
+        notes += more
+        alpha, layers = self._mattes(maps, proxy, network, params)
+        if proxy.broken:
+            notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
+        names = network.names.names
+        return Passes(
+            images={
+                "premultiplied": to_pixels(premultiply(proxy.stored, alpha)),
+                "alpha": to_pixels(alpha),
+                "ids": to_pixels(maps.ids[None]),
+                "confidence": to_pixels(maps.confidence[None]),
+                **{name: to_pixels(matte) for name, matte in layers.items()},
+            },
+            window=source.data_window,
+            info={
+                "classes": ", ".join(names[i] for i in network.chosen),
+                "classIds": ", ".join(f"{i} {name}" for i, name in enumerate(names)),
+                "tile": tile,
+            },
+            notes=notes,
+        )
+
+    def _pictures(
+        self, frame: int, source: Frame, proxy: Proxy, params: Params, inputs: Inputs, device: Device
+    ) -> tuple[list[tuple[Tensor, float]], list[str]]:
+        """The frame and its neighbours as the network sees them, each with its weight."""
+        reach = params["smoothFrames"]
+        pictures, notes = [(proxy.shown, 1.0)], []
+        for n in neighbours(frame, reach, *inputs.range("Source")) if reach else []:
+            inputs.check_cancelled()
+            try:
+                other = inputs.frame("Source", n)
+            except FootageError as error:
+                notes.append(f"smoothed without frame {n}: {error}")
+                continue
+            if other.data_window != source.data_window:
+                notes.append(f"smoothed without frame {n}: its picture is of another size")
+                continue
+            shown = make_proxy(other, params["exposure"], device.torch_device).shown
+            inputs.forget("Source", n)
+            if params["followMotion"]:
+                shown = laid_over(shown, proxy.shown)
+            pictures.append((shown, closeness(n - frame, reach)))
+        return pictures, notes
+
+    def _maps(
+        self, views: list[View], network: Network, params: Params, inputs: Inputs, device: Device
+    ) -> tuple[Maps, int, list[str]]:
+        height, width = views[0].picture.shape[-2:]
+        count, total = len(network.names.names), sum(view.weight for view in views)
+        mirrored = network.names.flipped()
+
+        def attempt(tile: int) -> tuple[Maps, int, list[str]]:
+            def run(dtype: torch.dtype) -> Maps:
+                model = cast(HRNetOCR, device.model(network.asked, "hrnet_ocr", network.weights.options, dtype))
+
+                def answer(where: Tile) -> Tensor:
+                    said: Tensor | None = None
+                    for view in views:
+                        inputs.check_cancelled()
+                        one = probabilities(model, where.of(view.picture), view.scale, view.flipped, mirrored)
+                        one = one * (view.weight / total)
+                        said = one if said is None else said + one
+                    assert said is not None
+                    return said
+
+                maps = Maps.empty((height, width), len(network.chosen), device.torch_device)
+                with torch.inference_mode():
+                    for top, rows in blended((height, width), tile, int(OVERLAP * tile), answer):
+                        maps.take(top, rows, network.chosen)
+                return maps
+
+            maps, notes = run_guarded(run, lambda maps: [maps.confidence], device.dtype)
+            return maps, tile, notes
+
+        first = params["tile"] or next(side for most, side in AUTOMATIC_TILES if count <= most)
+        sizes = [first, *(first // k for k in (2, 4) if first // k >= SMALLEST_TILE)]
+        steps = [(f"tiles of {side} pixels", side // 32 * 32) for side in sizes]
+        (maps, tile, guard_notes), ladder_notes = descend(steps, attempt, device)
+        return maps, tile, [*ladder_notes, *guard_notes]
+
+    def _mattes(self, maps: Maps, proxy: Proxy, network: Network, params: Params) -> tuple[Tensor, dict[str, Tensor]]:
+        """Alpha of all chosen classes together and, on request, of each; [1,1,H,W]."""
+        edges = params["edges"]
+        snap = edges == "snap" or (edges == "auto" and network.cell > 1)
+
+        def matte(probability: Tensor) -> Tensor:
+            found = probability[None, None].clamp(0, 1)
+            if snap:
+                found = snapped(found, proxy.shown, params["edgeReach"])
+            return levels(found, params["threshold"], params["softness"])
+
+        layers = {}
+        if params["classLayers"]:
+            names = [f"class {layer_name(network.names.names[i])}" for i in network.chosen]
+            layers = dict(zip(names, map(matte, maps.chosen), strict=True))
+        return matte(maps.chosen.sum(0)), layers
+
+
+def choose_network(params: Params, device: Device) -> Network:
+    """The weights, their class list and the chosen classes. Raises ParameterError for names that do not fit."""
+    asked, weights = choose_weights(params, device, "hrnet_ocr")
+    count = int(weights.options.get("classes", 19))
+    if count > MOST_CLASSES:
+        raise ParameterError(f"the weights '{weights.name}' have {count} classes: Segment can number {MOST_CLASSES}")
+    try:
+        names = classes.of_weights(weights.name, weights.path, count, params["classList"])
+        return Network(asked, weights, names, names.choose(params["classes"]))
+    except WeightsError as error:
+        raise ParameterError(str(error)) from None
+
+
+def engine() -> Any:
+    """The node's engine, for the catalogue."""
+    return Segment()

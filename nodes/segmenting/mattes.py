@@ -1,0 +1,59 @@
+"""From probabilities to passes: what chosen classes cover, which class is where, edges that follow the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.rvm.guided_filter import FastGuidedFilterRefiner
+
+# Whole numbers up to here survive half float.
+MOST_CLASSES = 2048
+
+
+@dataclass
+class Maps:
+    """A frame's answer: `chosen` [C,H,W] probabilities of the chosen classes, `ids` and `confidence` [1,H,W]."""
+
+    chosen: Tensor
+    ids: Tensor
+    confidence: Tensor
+
+    @staticmethod
+    def empty(size: tuple[int, int], count: int, device: torch.device) -> Maps:
+        height, width = size
+        return Maps(*(torch.empty(n, height, width, device=device) for n in (count, 1, 1)))
+
+    def take(self, top: int, rows: Tensor, classes: Sequence[int]) -> None:
+        """Fills in rows [K,h,W] of probabilities from `top` on."""
+        here = slice(top, top + rows.shape[1])
+        self.chosen[:, here] = rows[list(classes)]
+        self.confidence[0, here], best = rows.max(0)
+        self.ids[0, here] = best.float()
+
+
+def snapped(matte: Tensor, picture: Tensor, reach: int) -> Tensor:
+    """A matte [1,1,H,W] whose edges follow those of the picture [1,3,H,W], by the fast guided filter.
+
+    `reach` pixels make one of the small picture in whose 3x3 windows the matte is expressed by the picture's grey.
+    """
+    height, width = matte.shape[-2:]
+    right, below = -width % reach + reach, -height % reach + reach
+    pad = (reach, right, reach, below)  # the filter takes what is outside for black
+    matte, picture = (F.pad(image, pad, mode="replicate") for image in (matte, picture))
+    small, small_matte = F.avg_pool2d(picture, reach), F.avg_pool2d(matte, reach)
+    _, result = FastGuidedFilterRefiner()(picture, small, torch.zeros_like(small), small_matte)
+    return torch.as_tensor(result)[..., reach : reach + height, reach : reach + width].clamp(0, 1)
+
+
+def levels(probability: Tensor, threshold: float, softness: float) -> Tensor:
+    """Alpha: 0 half of `softness` below the threshold, 1 half of it above, a ramp between; 0.5 and 1 change nothing."""
+    if (threshold, softness) == (0.5, 1.0):
+        return probability
+    if softness <= 0:
+        return (probability >= threshold).to(probability.dtype)
+    return ((probability - threshold) / softness + 0.5).clamp(0, 1)

@@ -1,0 +1,90 @@
+"""The views of a frame whose answers are averaged: sizes, the mirror image, and neighbours in time.
+
+Neighbours are a fixed window around the frame, so the order in which frames are rendered does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nodes.errors import ParameterError
+from nodes.picture import to_pixels
+
+SMALLEST_SCALE, LARGEST_SCALE, MOST_SCALES = 0.25, 2.0, 6
+# Longer side at which motion is looked for, and how far a neighbour that was laid over the frame may differ from it.
+MOTION_SIDE = 960
+DIFFERENCE = 0.06
+
+
+@dataclass(frozen=True)
+class View:
+    """One look at the frame: a picture [1,3,H,W] in its place, and how it is shown to the network."""
+
+    picture: Tensor
+    scale: float
+    flipped: bool
+    weight: float
+
+
+def scales(text: str) -> tuple[float, ...]:
+    """The sizes in a text such as "0.5, 1, 1.5". Raises ParameterError."""
+    try:
+        found = tuple(float(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        found = ()
+    if not 0 < len(found) <= MOST_SCALES or not all(SMALLEST_SCALE <= s <= LARGEST_SCALE for s in found):
+        raise ParameterError(
+            f"'scales' cannot be '{text}': it is one to {MOST_SCALES} numbers from {SMALLEST_SCALE:g} to "
+            f"{LARGEST_SCALE:g}, such as 1 or 0.75, 1, 1.25"
+        )
+    return found
+
+
+def neighbours(frame: int, reach: int, first: int, last: int) -> list[int]:
+    """The frame numbers of the window around a frame that lie in first..last, without the frame."""
+    return [n for n in range(frame - reach, frame + reach + 1) if n != frame and first <= n <= last]
+
+
+def closeness(distance: int, reach: int) -> float:
+    """How much a frame so far away counts, the frame itself 1."""
+    return 1 - abs(distance) / (reach + 1)
+
+
+def laid_over(neighbour: Tensor, current: Tensor) -> Tensor:
+    """A neighbour's picture [1,3,H,W] moved onto the current one, by optical flow (DIS, arXiv:1603.03590).
+
+    Where it does not match, as where something was hidden, the current picture takes its place.
+    """
+    height, width = current.shape[-2:]
+    scale = min(1.0, MOTION_SIDE / max(height, width))
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    here, there = to_pixels(current), to_pixels(neighbour)
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = finder.calc(_grey(here, size), _grey(there, size), np.zeros((size[1], size[0], 2), np.float32))
+    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+    flow *= np.array([width / size[0], height / size[1]], np.float32)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved = cv2.remap(there, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = moved.reshape(here.shape)
+    off = cv2.blur(np.abs(moved - here).max(axis=2), (5, 5)) > DIFFERENCE
+    result = np.where(off[..., None], here, moved)
+    return torch.from_numpy(np.ascontiguousarray(result.transpose(2, 0, 1)))[None].to(current)
+
+
+def _grey(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    small = cv2.resize(pixels.mean(axis=2), size, interpolation=cv2.INTER_AREA)
+    return np.asarray((small * 255).round(), np.uint8)
+
+
+def shown(tile: Tensor, scale: float, flipped: bool) -> Tensor:
+    """A tile [1,3,h,w] as the network sees it: resized, mirrored."""
+    if scale != 1:
+        size = [max(1, round(side * scale)) for side in tile.shape[-2:]]
+        tile = F.interpolate(tile, size, mode="bilinear", align_corners=False, antialias=True)
+    return tile.flip(-1) if flipped else tile
