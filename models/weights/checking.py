@@ -91,5 +91,6 @@ _RUNS: dict[str, Callable[[Any], Any]] = {
     "pennet": lambda model: model(_picture(4, 128, 128), _picture(1, 128, 128).round()),
     "structureflow_structure": _structureflow,
     "structureflow_flow": _structureflow,
+    **dict.fromkeys(("hrnet_v1", "hrnet_v2", "hrnet_v2p"), lambda model: model(_picture(3, 64, 96, -1.0))),
     "hrnet_ocr": lambda model: model(_picture(3, 64, 96, -1.0)),
 }

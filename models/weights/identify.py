@@ -100,11 +100,12 @@ def prefixes(arrays: Mapping[str, Any], wanted: list[str]) -> list[str]:
 
 
 def candidates(arrays: Mapping[str, Shaped]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every network, with every set of options, that this installation can build."""
+    """Every network that the arrays may belong to, with the options that they show or that have to be tried."""
     for known in registry.networks().values():
-        if known.name not in models.NETWORKS:
+        if known.name not in models.NETWORKS or not _marked(arrays, known):
             continue
-        read = _from_shapes(arrays, known)
+        read = _from_keys(arrays, known) | _from_shapes(arrays, known)
+        read = {option: value for option, value in read.items() if known.usual.get(option) != value}
         for values in itertools.product(*known.options.values()):
             options = dict(zip(known.options, values, strict=True)) | read
             try:
@@ -112,6 +113,11 @@ def candidates(arrays: Mapping[str, Shaped]) -> Iterator[tuple[str, dict[str, An
             except ValueError:
                 continue
             yield known.name, options
+
+
+def _marked(arrays: Mapping[str, Any], known: registry.Network) -> bool:
+    found = any(known.mark in name for name in arrays)
+    return found and not (known.unless and any(known.unless in name for name in arrays))
 
 
 def seems_to_be(arrays: Mapping[str, Shaped]) -> str:
@@ -145,12 +151,23 @@ def _signature(network: str, options: str) -> dict[str, tuple[tuple[int, ...], s
     return {key: (tuple(value.shape), str(value.dtype).removeprefix("torch.")) for key, value in state.items()}
 
 
-def _from_shapes(arrays: Mapping[str, Shaped], known: registry.Network) -> dict[str, int]:
+def _from_keys(arrays: Mapping[str, Any], known: registry.Network) -> dict[str, Any]:
     read = {}
-    for option, key in known.from_shape.items():
+    for option, signs in known.from_keys.items():
+        for value, part in signs.items():
+            if any(part in name for name in arrays):
+                read[option] = value
+                break
+    return read
+
+
+def _from_shapes(arrays: Mapping[str, Shaped], known: registry.Network) -> dict[str, Any]:
+    read = {}
+    for option, place in known.from_shape.items():
+        key, _, axis = place.rstrip("]").partition("[")
         for name, array in arrays.items():
-            if (name == key or name.endswith("." + key)) and len(array.shape):
-                read[option] = int(array.shape[0])
+            if (name == key or name.endswith("." + key)) and len(array.shape) > int(axis or 0):
+                read[option] = int(array.shape[int(axis or 0)])
     return read
 
 

@@ -64,13 +64,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Network:
-    """How files of a network look. `options` are the values to try, `from_shape` options read off a key's first axis,
-    `extras` starts of keys that may be there and are not used, `rename` old key starts and what they are now."""
+    """How files of a network look.
+
+    `mark` is part of a key that they have, `unless` one that they have not. What options a file was made with is told
+    by its keys (`from_keys`: the first value whose text is part of one), by shapes (`from_shape`: a key, and the axis
+    in brackets if it is not the first), or found by trying (`options`); values in `usual` go without saying. `extras` are
+    starts of keys that may be there and are not used, `rename` old key starts and what they are now.
+    """
 
     name: str
     title: str
+    mark: str = ""
+    unless: str = ""
     options: Mapping[str, list[Any]] = field(default_factory=dict)
+    from_keys: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     from_shape: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
 
