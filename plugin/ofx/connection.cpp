@@ -29,6 +29,8 @@ void Connection::send(int code, Value::Map fields, Parcel& parcel, const Patienc
 
 Message Connection::receive(const Patience& patience) {
     for (;;) {
+        // Whatever pours in, the host is heard.
+        patience.check();
         auto message = wire_.receive(patience, Clock::now() + kForever);
         if (message && !about_buffers(*message)) return std::move(*message);
     }
@@ -40,9 +42,10 @@ std::shared_ptr<Lease> Connection::open(const Value& buffer, const std::vector<D
 }
 
 bool Connection::refresh() {
-    const Patience patience(nullptr);
+    const Patience patience = Patience::brief();
     try {
         while (auto message = wire_.receive(patience, Clock::now())) {
+            patience.check();
             // Answers to jobs that were given up; their pixels go straight back.
             if (!about_buffers(*message) && message->code == kResult)
                 open(message->fields.at("buffer"), message->descriptors);

@@ -1,7 +1,7 @@
 """Turns the faces of the nodes into what the OpenFX adapter is compiled from, and draws the nodes' icons.
 
-    python -m plugin.ofx.generate FOLDER          faces.cpp and face_count.h
-    python -m plugin.ofx.generate --bundle FOLDER Info.plist, Resources/worker.txt and icons
+python -m plugin.ofx.generate FOLDER          faces.cpp and face_count.h
+python -m plugin.ofx.generate --bundle FOLDER Info.plist, Resources/worker.txt and icons
 """
 
 from __future__ import annotations

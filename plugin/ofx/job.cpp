@@ -41,7 +41,7 @@ public:
 
     // The worker need not go on.
     void give_up() {
-        if (number_) connection_.send(kCancel, {{"job", Value(int64_t{number_})}}, Patience(nullptr));
+        if (number_) connection_.send(kCancel, {{"job", Value(int64_t{number_})}}, Patience::brief());
     }
 
 private:
@@ -109,8 +109,8 @@ std::shared_ptr<const Result> run_job(const Job& job, Footage& footage, Connecti
             try {
                 conversation.give_up();
                 connections.give(std::move(connection));
-            } catch (const ConnectionLost&) {
-                // Then there is nothing to give up any more.
+            } catch (...) {
+                // The connection goes, and with it the job.
             }
             throw;
         }

@@ -15,6 +15,10 @@ constexpr std::chrono::milliseconds kLookAgain(25);
 
 }  // namespace
 
+Patience Patience::brief() {
+    return Patience([until = Clock::now() + 2 * kLookAgain] { return Clock::now() > until; });
+}
+
 void Patience::check() const {
     if (aborted_ && aborted_()) throw Cancelled{};
 }

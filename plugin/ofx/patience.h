@@ -13,6 +13,9 @@ class Patience {
 public:
     explicit Patience(std::function<bool()> aborted) : aborted_(std::move(aborted)) {}
 
+    // Patience for what must not take long: it ends, as if the host had given up, after a moment.
+    static Patience brief();
+
     // Throws Cancelled once the host does not want the frame any more.
     void check() const;
 

@@ -168,7 +168,8 @@ private:
     std::shared_ptr<const Result> obtain(Footage& footage) {
         const Job job = job_of(footage);
         const std::string key = key_of(job, footage);
-        const bool from_files = footage.spans().size() != connected_count();
+        // What is read from files can change without a sign.
+        const bool from_files = reads_files();
         if (!from_files) {
             for (const CachedResult& known : cache().find(key)) {
                 const auto has = [&](const std::string& pass) { return known.result->pass(pass) != nullptr; };
@@ -182,10 +183,13 @@ private:
         return result;
     }
 
-    size_t connected_count() const {
-        size_t count = 0;
-        for (size_t i = 0; i < instance_.face().input_count; ++i) count += instance_.connected(i);
-        return count;
+    bool reads_files() const {
+        bool found = false;
+        for (size_t i = 0; i < instance_.face().input_count; ++i) {
+            const char* file = instance_.face().inputs[i].file;
+            found = found || (*file && !instance_.text(file, time_).empty());
+        }
+        return found;
     }
 
     Instance& instance_;

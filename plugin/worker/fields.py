@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from plugin.worker.schema import boolean, integer, listed, number, text, word
+from plugin.worker.schema import boolean, integer, listed, matching, number, text, word
 
 VERSION = 1
 MAX_PAYLOAD = 1 << 20
 MAX_BUFFER = 1 << 36
 KINDS = ("footage", "parameter", "worker", "user", "memory", "cancelled", "internal")
 PRIORITIES = ("interactive", "batch")
+_TRANSFERS = r"linear|srgb|rec709|cineon|ocio|named|gamma:[0-9]{1,2}(\.[0-9]{1,6})?"
 
 Id = Annotated[int, integer(1, 2**32 - 1)]
 IdOrNone = Annotated[int, integer(0, 2**32 - 1)]
@@ -51,10 +52,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """A ColourSpace; `to_rec709` row by row."""
+    """A ColourSpace; `to_rec709` row by row.
+
+    With the transfer `named`, which clients use that know nothing of colour, only `name` counts: that of any space an
+    artist can name.
+    """
 
     name: Text
-    transfer: Annotated[str, word("linear", "srgb", "ocio")]
+    transfer: Annotated[str, matching(_TRANSFERS)]
     to_rec709: Annotated[tuple[float, ...], listed(number, 9, 9)]
     ocio_config: Text
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.engine import Passes, WeightsInfo
+from nodes.footage.colour import by_name
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
@@ -62,11 +63,12 @@ def frame_answer(outgoing: Outgoing, job: int, need: int, frame: Frame) -> tuple
 
 
 def frame_of(answer: FrameAnswer, memory: npt.NDArray[np.uint8]) -> Frame:
-    """The frame of a message; its pixels are read-only. Raises ProtocolError when the message contradicts itself."""
+    """The frame of a message; its pixels are read-only.
+
+    Raises ProtocolError when the message contradicts itself, ParameterError for a colour space that nobody knows.
+    """
     pixels = unpack(memory, answer.image)
     pixels.flags.writeable = False
-    m = answer.colour.to_rec709
-    matrix = ((m[0], m[1], m[2]), (m[3], m[4], m[5]), (m[6], m[7], m[8]))
     try:
         return Frame(
             pixels=pixels,
@@ -74,7 +76,7 @@ def frame_of(answer: FrameAnswer, memory: npt.NDArray[np.uint8]) -> Frame:
             data_window=_window(answer.data_window),
             display_window=_window(answer.display_window),
             pixel_aspect=answer.pixel_aspect,
-            colour=ColourSpace(answer.colour.name, answer.colour.transfer, matrix, answer.colour.ocio_config),
+            colour=_colour(answer.colour),
         )
     except ValueError as error:
         raise ProtocolError(f"a frame contradicts itself: {error}") from None
@@ -109,6 +111,14 @@ def passes_of(message: Result, memory: npt.NDArray[np.uint8]) -> Passes:
         images[image.name] = unpack(memory, image)
     weights = tuple(_weights_info(facts) for facts in message.weights)
     return Passes(images, window, dict(message.info), list(message.notes), weights)
+
+
+def _colour(colour: Colour) -> ColourSpace:
+    if colour.transfer == "named":
+        return by_name(colour.name)
+    m = colour.to_rec709
+    matrix = ((m[0], m[1], m[2]), (m[3], m[4], m[5]), (m[6], m[7], m[8]))
+    return ColourSpace(colour.name, colour.transfer, matrix, colour.ocio_config)
 
 
 def _box(window: Window) -> Box:

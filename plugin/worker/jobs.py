@@ -16,6 +16,7 @@ from plugin.worker import frames
 from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.failures import describe
 from plugin.worker.fields import JobStatus
+from plugin.worker.file_inputs import with_files
 from plugin.worker.inputs import JobInputs
 from plugin.worker.messages import Failed, Message, Note, Render, Result, Started
 from plugin.worker.turns import Turns
@@ -102,13 +103,14 @@ class Job:
         params = face.parse(request.params)
         for name in request.inputs:
             face.input(name)
-        self.inputs.prefetch(engine.needs(request.frame, params, self.inputs))
+        inputs = with_files(self.inputs, face, params)
+        inputs.prefetch(engine.needs(request.frame, params, inputs))
         self._state = "queued"
         self._place.take(self.inputs.check_cancelled)
         self._client.send(Started(request.job))
         device = self._accelerator.for_job(face, params, self.inputs, self.note)
         began = time.perf_counter()
-        passes = device.compute(lambda: engine.render(request.frame, params, self.inputs, device))
+        passes = device.compute(lambda: engine.render(request.frame, params, inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)
         passes = dataclasses.replace(passes, weights=device.weights_used())
         passes.info.setdefault("device", self._accelerator.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -41,6 +42,18 @@ def word(*allowed: str) -> Check:
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise ProtocolError(f"{where} is none of {', '.join(allowed)}")
+        return value
+
+    return check
+
+
+def matching(pattern: str) -> Check:
+    """A string that a regular expression matches whole."""
+    allowed = re.compile(pattern)
+
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, str) or not allowed.fullmatch(value):
+            raise ProtocolError(f"{where} is not {pattern}")
         return value
 
     return check

@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Protocol
 
+from nodes.errors import ParameterError
 from plugin.worker import frames
 from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.connection import Connection
@@ -80,8 +81,11 @@ class Session:
             case Render():
                 self._submit(message)
             case FrameAnswer():
-                frame = frames.frame_of(message, self.connection.open(message.buffer, descriptors))
-                self._answer(message.job, message.need, frame)
+                pixels = self.connection.open(message.buffer, descriptors)
+                try:
+                    self._answer(message.job, message.need, frames.frame_of(message, pixels))
+                except ParameterError as error:
+                    self._answer(message.job, message.need, error)
             case IdentityAnswer():
                 self._answer(message.job, message.need, message.digest)
             case Missing():

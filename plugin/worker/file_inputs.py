@@ -1,0 +1,95 @@
+"""Inputs that the worker reads from files itself: a parameter names them, and the client does not deliver them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nodes.errors import FootageError
+from nodes.face import Face
+from nodes.footage.frame import Frame
+from nodes.footage.linearise import linearised
+from nodes.footage.reader import Footage
+from plugin.worker.inputs import JobInputs, Key
+
+# Footage that is remembered: what it costs to ask again whether files changed depends on it.
+REMEMBERED = 16
+# Frames of one job that stay decoded.
+KEPT = 8
+
+
+def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobInputs | FileInputs:
+    """The inputs of a job, with files in the place of those that are not connected. Raises FootageError."""
+    footage = {}
+    for parameter in face.parameters:
+        pattern = params[parameter.name] if parameter.replaces else ""
+        if not pattern or inputs.connected(parameter.replaces):
+            continue
+        entry = face.input(parameter.replaces)
+        colour = entry.kind == "plate"
+        footage[entry.name] = _open(
+            pattern,
+            params["layer"] if entry is face.inputs[0] else "",
+            params["missingFrames"],
+            params["inputSpace"] if colour else "auto",
+        )
+        try:
+            footage[entry.name].range()
+        except FootageError as error:
+            raise FootageError(f"'{parameter.name}': {error}") from None
+    masks = {entry.name for entry in face.inputs if entry.kind == "mask"}
+    return FileInputs(inputs, footage, masks) if footage else inputs
+
+
+class FileInputs:
+    """`nodes.engine.Inputs` of which some are files."""
+
+    def __init__(self, inputs: JobInputs, footage: Mapping[str, Footage], masks: set[str]) -> None:
+        self._inputs, self._footage, self._masks = inputs, footage, masks
+        self._frames: dict[Key, Frame] = {}
+
+    def connected(self, name: str) -> bool:
+        return name in self._footage or self._inputs.connected(name)
+
+    def range(self, name: str) -> tuple[int, int]:
+        return self._footage[name].range() if name in self._footage else self._inputs.range(name)
+
+    def frame(self, name: str, frame: int) -> Frame:
+        if name not in self._footage:
+            return self._inputs.frame(name, frame)
+        key = (name, frame)
+        if key not in self._frames:
+            decoded = self._footage[name].frame(frame)
+            self._frames[key] = decoded if name in self._masks else linearised(decoded)
+            while len(self._frames) > KEPT:
+                del self._frames[next(iter(self._frames))]
+        return self._frames[key]
+
+    def forget(self, name: str, frame: int) -> None:
+        self._frames.pop((name, frame), None)
+        self._inputs.forget(name, frame)
+
+    def identity(self, name: str, first: int, last: int) -> bytes:
+        if name in self._footage:
+            return self._footage[name].identity(first, last)
+        return self._inputs.identity(name, first, last)
+
+    def check_cancelled(self) -> None:
+        self._inputs.check_cancelled()
+
+    def prefetch(self, plan: Sequence[Key]) -> None:
+        """Decodes the planned files while others compute, and fetches the rest from the client."""
+        for name, frame in plan:
+            if name in self._footage:
+                self.check_cancelled()
+                # One that cannot be had is not an error until it is used.
+                with contextlib.suppress(FootageError):
+                    self.frame(name, frame)
+        self._inputs.prefetch(plan)
+
+
+@functools.lru_cache(REMEMBERED)
+def _open(pattern: str, layer: str, missing: Any, space: str) -> Footage:
+    return Footage(pattern, layer, missing, space)
