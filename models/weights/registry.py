@@ -68,8 +68,8 @@ class Network:
 
     `mark` is part of a key that they have, `unless` one that they have not. What options a file was made with is told
     by its keys (`from_keys`: the first value whose text is part of one), by shapes (`from_shape`: a key, and the axis
-    in brackets if it is not the first), or found by trying (`options`); values in `usual` go without saying. `extras` are
-    starts of keys that may be there and are not used, `rename` old key starts and what they are now.
+    in brackets if it is not the first), or found by trying (`options`); values in `usual` go without saying.
+    `extras` are starts of keys that may be there and are not used, `rename` old key starts and what they are now.
     """
 
     name: str
