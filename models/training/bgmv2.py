@@ -59,7 +59,7 @@ class BaseStage:
     """The coarse network, from scratch: Adam at 1.5e-3 after a warm-up, cosine to 1 %."""
 
     name = "base"
-    steps = 3300
+    steps = 7000
     warmup = 150
 
     def prepare(self, model: MattingRefine) -> None:
@@ -137,7 +137,7 @@ class ContextStage(RefineStage):
     """
 
     name = "context"
-    steps = 400
+    steps = 900
     warmup = 20
 
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
@@ -164,7 +164,7 @@ class EdgeStage(RefineStage):
     """
 
     name = "edges"
-    steps = 1200
+    steps = 800
     warmup = 30
 
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
@@ -209,11 +209,6 @@ def _weighted(weight: Tensor, error: Tensor) -> Tensor:
 
 
 STAGES: tuple[type[BaseStage] | type[RefineStage], ...] = (BaseStage, RefineStage, ContextStage, EdgeStage)
-
-
-def stage(name: str) -> BaseStage | RefineStage:
-    """The stage called `base`, `refine`, `context` or `edges`."""
-    return next(kind for kind in STAGES if kind.name == name)()
 
 
 def new_model(backbone: str) -> MattingRefine:

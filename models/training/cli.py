@@ -6,27 +6,31 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.training.recipes import Recipe
 
 POOL = {"sprites": 720, "scenes": 300}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command; what they mean is in their help."""
-    parser.add_argument("network", choices=("bgmv2", "segment"))
+    parser.add_argument("network", choices=("bgmv2", "inpaint", "segment"))
     parser.add_argument(
         "--out", required=True, metavar="FOLDER", help="checkpoints, logs and the weights; continued if it exists"
     )
     parser.add_argument(
-        "--data", default="procedural", metavar="procedural|FOLDER", help="pictures: fgr/, pha/ and bgr/ (bgmv2)"
+        "--data",
+        default="procedural",
+        metavar="procedural|FOLDER",
+        help="own pictures: fgr/, pha/, bgr/ (bgmv2) or bgr/ (inpaint)",
     )
     parser.add_argument("--pool", metavar="FOLDER", help="where procedural pictures are kept, default: OUT/pool")
     parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")
     parser.add_argument("--scenes", type=int, default=POOL["scenes"], help="backgrounds to draw")
     parser.add_argument("--backbone", default="mobilenetv2", choices=("mobilenetv2", "resnet50", "resnet101"))
-    parser.add_argument(
-        "--stage", default="all", choices=("base", "refine", "context", "edges", "small", "large", "all")
-    )
+    parser.add_argument("--stage", default="all", help="one of the recipe's stages, default: all of them")
     parser.add_argument("--start", metavar="FILE", help="weights to start from, instead of the stage before")
     parser.add_argument("--steps", type=int, default=0, help="of the stage, default: its own")
     parser.add_argument("--until", type=int, help="stop at this step; a later run goes on from there")
@@ -49,65 +53,46 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> Path:
+    import torch
+
     from models import weights
-    from models.training import bgmv2, segment
+    from models.training import recipes
     from models.training.trainer import Settings, Trainer
 
-    network, build, kinds, stage, network_options = {
-        "bgmv2": (
-            "bgmv2",
-            lambda: bgmv2.new_model(options.backbone),
-            bgmv2.STAGES,
-            bgmv2.stage,
-            {"backbone": options.backbone},
-        ),
-        "segment": ("hrnet_ocr", segment.new_model, segment.STAGES, segment.stage, segment.OPTIONS),
-    }[options.network]
-    stages = [kind.name for kind in kinds] if options.stage == "all" else [options.stage]
-    if options.stage not in ("all", *(kind.name for kind in kinds)):
-        raise ValueError(f"{options.network} has no stage '{options.stage}'")
+    recipe = recipes.find(options.network, options.backbone)
+    stages = recipe.stages_named(options.stage)
     if options.until and len(stages) > 1:
         raise ValueError("--until stops one stage: name it with --stage")
     out = Path(options.out)
-    examples = _examples(options, out)
+    examples = _examples(options, recipe, out)
     settings = Settings(
         out, options.seed, options.steps, options.device, not options.full_precision, options.accumulate
     )
-    torch_seed(options.seed)
-    model = build()
+    torch.manual_seed(options.seed)
+    model = recipe.new_model()
     if options.start:
-        model.load_state_dict(weights.fit(weights.load_state_dict(options.start), network, network_options))
+        model.load_state_dict(weights.fit(weights.load_state_dict(options.start), recipe.network, dict(recipe.options)))
     state = model.state_dict()
-    for name in stages:
+    for stage in stages:
         model.load_state_dict(state)
-        state = Trainer(stage(name), model, examples, settings).run(options.until)
-    path = (
-        out
-        / f"{'_'.join([options.network, options.backbone] if network == 'bgmv2' else ['segment', 'rigs'])}.safetensors"
+        state = Trainer(stage, model, examples, settings).run(options.until)
+    path = out / f"{recipe.file}.safetensors"
+    weights.save(
+        path, compact(state), recipe.network, dict(recipe.options), licence="Apache-2.0", source="cleanplate train"
     )
-    weights.save(path, compact(state), network, network_options, licence="Apache-2.0", source="cleanplate train")
     return path
 
 
-def _examples(options: argparse.Namespace, out: Path) -> Any:
+def _examples(options: argparse.Namespace, recipe: Recipe, out: Path) -> Any:
     from models.training import pool
-    from models.training.folders import FolderExamples
-    from models.training.rigs import RigPool
 
     if options.data != "procedural":
-        if options.network == "segment":
-            raise ValueError("segment trains on procedural pictures only: leave --data out")
-        return FolderExamples(Path(options.data))
+        if recipe.own is None:
+            raise ValueError(f"{options.network} trains on procedural pictures only: leave --data out")
+        return recipe.own(Path(options.data))
     drawn = Path(options.pool) if options.pool else out / "pool"
     pool.build(drawn, options.sprites, options.scenes)
-    return RigPool(drawn) if options.network == "segment" else pool.Pool(drawn)
-
-
-def torch_seed(seed: int) -> None:
-    """Seeds the network's first weights."""
-    import torch
-
-    torch.manual_seed(seed)
+    return recipe.drawn(drawn)
 
 
 def compact(state):  # type: ignore[no-untyped-def]

@@ -42,10 +42,7 @@ class FolderExamples:
         picture = self._foreground(self.foregrounds[rng.integers(len(self.foregrounds))])
         background = _read(self.backgrounds[rng.integers(len(self.backgrounds))])[..., :3]
         placed = _seen(rng, picture, view, view.frame * rng.uniform(0.6, 1.2), cv2.BORDER_CONSTANT)
-        cover = max(view.frame / background.shape[0], view.frame * 16 / 9 / background.shape[1])
-        scene = _seen(
-            rng, background, view, background.shape[0] * cover * rng.uniform(1.0, 1.6), cv2.BORDER_REFLECT_101
-        )
+        scene = _covering(rng, background, view)
         return composite(rng, placed[..., :3], placed[..., 3], scene, view.frame / 1080)
 
     def _foreground(self, path: Path) -> Array:
@@ -59,6 +56,18 @@ class FolderExamples:
                 f"{picture.shape[1]}x{picture.shape[0]}"
             )
         return np.concatenate([picture[..., :3], matte[..., :1]], axis=2)
+
+
+class FolderPlates:
+    """Pictures of DATA/bgr, to have holes filled. Raises ValueError, naming the file, for what cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pictures = _pictures(folder / "bgr")
+
+    def plate(self, rng: np.random.Generator, view: View) -> Array:
+        """A picture (h, w, 3) in 0..1 seen through `view`."""
+        picture = _read(self.pictures[rng.integers(len(self.pictures))])[..., :3]
+        return _covering(rng, picture, view)
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -89,6 +98,12 @@ def _read(path: Path) -> Array:
     order = [2, 1, 0, 3][: picture.shape[2]]
     most = 255 if picture.dtype == np.uint8 else 65535
     return np.asarray(picture[..., order] / np.float32(most), np.float32)
+
+
+def _covering(rng: np.random.Generator, picture: Array, view: View) -> Array:
+    """The picture through the view, large enough to cover the whole frame."""
+    cover = max(view.frame / picture.shape[0], view.frame * 16 / 9 / picture.shape[1])
+    return _seen(rng, picture, view, picture.shape[0] * cover * rng.uniform(1.0, 1.6), cv2.BORDER_REFLECT_101)
 
 
 def _seen(rng: np.random.Generator, picture: Array, view: View, height: float, border: int) -> Array:

@@ -147,6 +147,18 @@ class Pool:
             fgr, pha = rgb * share + fgr * (1 - share), whole
         return composite(rng, fgr, pha, bgr, view.frame / 1080)
 
+    def plate(self, rng: np.random.Generator, view: View) -> Array:
+        """A scene (h, w, 3), display-encoded 0..1, half the time with figures and things in it."""
+        room = np.array([view.frame * 16 / 9 - view.width, view.frame - view.height])
+        corner = rng.uniform(0, 1, 2) * np.maximum(room, 0)
+        move = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]], [0, 0, 1.0]])
+        picture = self._scene(rng, int(rng.choice(self.some_scenes)), view, move)
+        for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.3, 0.2]))):
+            which, way = self._place(rng, view.frame)
+            rgb, a = self._warp(rng, which, move @ way, view)
+            picture = rgb * a[..., None] + picture * (1 - a[..., None])
+        return np.asarray(np.clip(picture, 0, 1), np.float32)
+
     def _aim(
         self, rng: np.random.Generator, view: View, frame_w: float, places: list[tuple[int, NDArray[np.float64]]]
     ) -> NDArray[np.float64]:

@@ -91,11 +91,6 @@ class LargeStage(SmallStage):
 STAGES = (SmallStage, LargeStage)
 
 
-def stage(name: str) -> SmallStage:
-    """The stage called `small` or `large`."""
-    return next(kind for kind in STAGES if kind.name == name)()
-
-
 def new_model() -> HRNetOCR:
     """An untrained network, channels-last."""
     model = models.create("hrnet_ocr", **OPTIONS)
