@@ -250,8 +250,12 @@ def test_machines_without_network_fetch_from_a_folder(tmp_path: Path, monkeypatc
     assert store.record("tiny")["source_sha256"] == hashes.sha256(folder / "deep" / "tiny.pth")
     (folder / "wide_1.pth").write_bytes(files.saved(files.tiny_state(width=8)))
     (folder / "wide_2.pth").write_bytes(files.saved(files.tiny_state(width=8)))
-    with pytest.raises(WeightsError, match=r"holds several files that may be tiny_wide \(wide_1.pth, wide_2.pth\)"):
+    with pytest.raises(
+        WeightsError, match=r"may be tiny_wide \(wide_1.pth, wide_2.pth\); rename the right one to tiny_"
+    ):
         fetch("tiny_wide", accept_licence=True)
+    (folder / "wide_2.pth").rename(folder / "tiny_wide.pth")
+    assert fetch("tiny_wide", accept_licence=True).ref.options == {"width": 8}
     with pytest.raises(WeightsError, match="there is no folder"):
         fetch("tiny_nc", accept_licence=True, source=str(tmp_path / "gone"))
 
@@ -261,3 +265,27 @@ def test_what_no_program_can_fetch() -> None:
         fetch("tiny_wide", accept_licence=True)
     with pytest.raises(WeightsError, match="did you mean"):
         fetch("tinny")
+
+
+def test_a_mirror_has_names_that_vary_and_names_that_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = registry._document()["entries"]
+    tiny = next(raw for raw in entries if raw["id"] == "tiny")
+    entries.append({**tiny, "id": "tiny_deep", "file": "deep/models/best.ckpt", "url": ""})
+    files.forget_registry()
+    moods = Moods(files.saved(files.tiny_state(width=8)))
+    with files.server(moods) as address:
+        fetch("tiny_wide", source=address, policy=QUICK, accept_licence=True)
+        moods.content = CONTENT
+        fetch("tiny_deep", source=address, policy=QUICK)
+    assert moods.paths == ["/tiny_wide.pth", "/deep/models/best.ckpt"]
+    assert weights.resolve("tiny_deep").options == {"width": 4}
+
+
+def test_of_two_halves_either_brings_both() -> None:
+    both = ["structureflow_paris_flow", "structureflow_paris_structure"]
+    assert registry.together("structureflow_paris") == both
+    assert registry.together(both[0]) == both
+    assert sorted(registry.together(both[1])) == both
+    assert registry.together("rvm_resnet50") == ["rvm_resnet50"]
+    with pytest.raises(WeightsError, match="did you mean"):
+        registry.together("structureflow_pari")

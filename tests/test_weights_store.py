@@ -277,7 +277,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_hashes_are_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = weights.import_file(_file(tmp_path)).ref.path
+    path = weights.import_file(_file(tmp_path)).ref.path  # in the store, so remembered at once
     known = hashes.sha256(path)
     hashes._memory.clear()
     monkeypatch.setattr(hashes, "digest", lambda file: "read again")
@@ -357,3 +357,62 @@ def test_finding_weights_needs_no_torch(tmp_path: Path, home: Path) -> None:
     env = {**os.environ, "CLEANPLATE_HOME": str(home)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
     assert done.stdout == "tiny True False\n", done.stderr
+
+
+def test_a_file_written_over_in_place_is_noticed(tmp_path: Path) -> None:
+    """As long as before, with the times of before, at the same moment: only what it holds tells."""
+    path = _file(tmp_path, "own.pth")
+    first, status = weights.resolve(path), path.stat()
+    other = files.saved(files.tiny_state(seed=7))
+    assert len(other) == status.st_size
+    with path.open("r+b") as file:
+        file.write(other)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert weights.resolve(path).sha256 != first.sha256
+    assert weights.build(weights.resolve(path))
+
+
+def test_what_came_with_the_software_is_what_was_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = _bundle(tmp_path, "bgmv2_mobilenetv2")
+    (path.parent / registry.SUMS).write_text(f"{hashes.sha256(path)}  {path.name}\n")
+    files.forget_registry()
+    assert check(weights.resolve("bgmv2_mobilenetv2")).hash_known
+    (path.parent / registry.SUMS).write_text(f"{'0' * 64}  {path.name}\n")
+    files.forget_registry()
+    with pytest.raises(WeightsError, match=r"is not what was stored: .*; install Cleanplate again$"):
+        check(weights.resolve("bgmv2_mobilenetv2"))
+
+
+def test_the_bundled_files_have_their_sums() -> None:
+    folder = ROOT / "models" / "weights" / "bundled"
+    sums = dict(reversed(line.split()) for line in (folder / registry.SUMS).read_text().splitlines())
+    actual = {path.name: hashes.sha256(path) for path in folder.glob("*.safetensors")}
+    assert sums == actual, f"run: (cd {folder} && sha256sum *.safetensors > {registry.SUMS})"
+    assert {Path(name).stem for name in actual} == {raw["id"] for raw in registry._document()["bundled"]}
+
+
+def test_defaults_that_are_not_here_and_others_that_are(tmp_path: Path) -> None:
+    weights.import_file(_file(tmp_path, "mine.pth"))
+    with pytest.raises(WeightsError, match=r"^TinyNode has none of the weights it takes by itself; name those that are "
+                       r"here \(weights mine\), or run: cleanplate weights fetch tiny, or"):  # fmt: skip
+        weights.default_for("TinyNode")
+    assert weights.choose("TinyNode", "mine").name == "mine"
+
+
+def test_a_node_of_a_studio_names_its_weights(tmp_path: Path) -> None:
+    assert weights.choose("studio.Grade", str(_file(tmp_path, "own.pth"))).state == "file"
+    with pytest.raises(WeightsError, match=r"^studio.Grade has no weights of its own; name some with its parameter"):
+        weights.choose("studio.Grade")
+
+
+def test_halves_know_each_other(tmp_path: Path) -> None:
+    def half(name: str, state: str = "imported") -> str:
+        return weights.other_half(weights.WeightsRef(tmp_path / name, name.partition(".")[0], "", state))
+
+    assert half("structureflow_paris_flow") == "structureflow_paris_structure"
+    assert half("my_structure") == "my_flow"
+    assert half("0100_net_s_gen.pth", "file") == str(tmp_path / "0100_net_f_gen.pth")
+    assert half("paris_flow.safetensors", "file") == str(tmp_path / "paris_structure.safetensors")
+    assert half("big_lama") == half("big_lama.pth", "file") == ""
+    with pytest.raises(WeightsError, match=r"^the weights 'structureflow_paris_flow' are not on this machine; fetch"):
+        weights.resolve("structureflow_paris", "Inpaint")

@@ -155,6 +155,7 @@ class Moods:
     etag: str = '"one"'
     delay: float = 0.0
     asked: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     served: int = 0
 
     def next(self, moods: list[Any]) -> Any:
@@ -170,6 +171,7 @@ def server(moods: Moods) -> Iterator[str]:
             status, cut = moods.next(moods.status), moods.next(moods.cut_after)
             asked = self.headers.get("Range", "")
             moods.asked.append(asked)
+            moods.paths.append(self.path)
             if status == 302:
                 self.send_response(302)
                 self.send_header("Location", "/moved" + self.path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.weights import hashes, registry, store
+from models.weights.checkpoint import SUFFIXES
 from models.weights.download import Policy, Unreachable, download
 from models.weights.errors import WeightsError
 from models.weights.importing import Imported, import_file
@@ -35,7 +36,8 @@ def fetch(
     """Bring published weights here, check them and import them; at once if they are here already.
 
     `accept_licence` is the user's yes to terms that restrict commercial work or passing on. `source` is a folder or an
-    address to take the file from instead of the publisher's (default: $CLEANPLATE_WEIGHTS_FROM). The file's sha256 is
+    address to take the file from instead of the publisher's (default: $CLEANPLATE_WEIGHTS_FROM); it has the file under
+    its published name, or as NAME.pth, which is the only way for files whose published names vary. The file's sha256 is
     checked; where the publisher states none, that of the first good download is kept and checked from then on.
 
     Raises LicenceNotAccepted; WeightsError if the file cannot be had or is not what it should be. A wrong file is kept
@@ -48,11 +50,13 @@ def fetch(
         return Imported(resolve(name), already=True)
     require_consent(entry, accept_licence)
     source = source or os.environ.get(MIRROR) or ""
-    file = entry.file.rpartition("/")[2]
     if source and "://" not in source:
         return _from_folder(entry, Path(source).expanduser(), replace)
-    url = f"{source.rstrip('/')}/{file}" if source else entry.url
-    if not url or "*" in url:
+    # Names that vary, or that several publications share, cannot be asked for at an address.
+    file = f"{entry.id}.pth" if "*" in entry.file else entry.file.rpartition("/")[2]
+    place = file if "*" in entry.file else entry.file
+    url = f"{source.rstrip('/')}/{place}" if source else entry.url
+    if not url:
         raise WeightsError(f"{name} cannot be fetched by a program; {_by_hand(entry)}")
     with store.locked(f"fetch-{name}", f"another process is fetching {name}", say):
         if store.place(name).is_file() and not replace:
@@ -121,15 +125,17 @@ def _accept(entry: Entry, part: Path, file: str, url: str, replace: bool) -> Imp
 def _from_folder(entry: Entry, folder: Path, replace: bool) -> Imported:
     if not folder.is_dir():
         raise WeightsError(f"there is no folder {folder}")
-    names = sorted(path for path in folder.rglob("*") if path.is_file() and entry.matches_file(path.name))
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    called = [path for path in there if path.stem == entry.id and path.suffix.lower() in SUFFIXES]
+    names = [path for path in there if entry.matches_file(path.name)]
     nested = [path for path in names if str(path).endswith("/" + entry.file)]
-    found = nested or names
+    found = called or nested or names
     if not found:
         raise WeightsError(f"{folder} holds no file {entry.file} (nor another form of {entry.id})")
     if len(found) > 1:
         listed = ", ".join(str(path.relative_to(folder)) for path in found[:5])
         raise WeightsError(
-            f"{folder} holds several files that may be {entry.id} ({listed}); import the right one by name"
+            f"{folder} holds several files that may be {entry.id} ({listed}); rename the right one to {entry.id}.pth"
         )
     return import_file(found[0], as_entry=entry.id, replace=replace)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -14,13 +15,16 @@ from models.weights.errors import WeightsError
 
 _PIECE = 1 << 20
 _KEPT = 500
+# A file that changed so many seconds ago may change once more without its times telling.
+_SETTLES = 2.0
 _memory: dict[str, str] = {}
 
 
 def sha256(path: Path, fresh: bool = False) -> str:
     """The sha256 of a file in hexadecimal digits.
 
-    Remembered between processes by place, size, and the times of the last change of content and of the entry;
+    Remembered between processes by place, size, and the times of the last change of content and of the entry, once the
+    last change is two seconds ago; what lies in the store is only ever replaced as a whole and remembered at once.
     `fresh` reads the file whatever is remembered. Raises WeightsError if the file cannot be read.
     """
     with open_file(path) as file, naming(path.name):
@@ -29,10 +33,16 @@ def sha256(path: Path, fresh: bool = False) -> str:
         known = None if fresh else _memory.get(key) or _load().get(key)
         if known is None:
             known = digest(file)
+            if not (store.folder() in path.absolute().parents or _settled(status)):
+                return known
             if not fresh:
                 _save(key, known)
         _memory[key] = known
         return known
+
+
+def _settled(status: os.stat_result) -> bool:
+    return time.time() - max(status.st_mtime, status.st_ctime) >= _SETTLES
 
 
 def digest(file: IO[bytes]) -> str:

@@ -50,8 +50,8 @@ def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> We
     """The weights meant by a name or a file; an empty text means `node`'s default.
 
     A path (something with a slash, a weights suffix, or an existing file) wins over an imported name, that over a
-    bundled one. Raises WeightsError that says which command brings weights that are not here, or that the weights are
-    for another node.
+    bundled one. The name of weights that come in two halves means the first, see `other_half`. Raises WeightsError that
+    says which command brings weights that are not here, or that the weights are for another node.
     """
     text = os.fspath(name_or_path).strip()
     if not text:
@@ -65,6 +65,8 @@ def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> We
         found = _stored(text, store.place(text), "imported")
     elif store.bundled_place(text).is_file():
         found = _stored(text, store.bundled_place(text), "bundled")
+    elif text not in registry.entries() and f"{text}_flow" in registry.entries():
+        return resolve(f"{text}_flow", node)  # either half stands for both
     else:
         raise WeightsError(_how_to_get(text))
     if node is not None and found.network:
@@ -231,4 +233,17 @@ def _nothing_for(node: registry.NodeWeights, options: Mapping[str, Any] | None) 
     if not fitting:
         return f"{first}; import some with: cleanplate weights import FILE"
     preferred = [entry for entry in fitting if entry.id in node.defaults]
+    here = [name for name in store.imported() if not options and _network_of(name) in node.networks]
+    if here:
+        first = (
+            f"{node.id} has none of the weights it takes by itself; name those that are here (weights {here[0]}), or"
+        )
+        return f"{first} {how_to_fetch((preferred or fitting)[0])}"
     return f"{first}; {how_to_fetch((preferred or fitting)[0])}"
+
+
+def _network_of(name: str) -> str:
+    try:
+        return resolve(store.place(name)).network
+    except WeightsError:
+        return ""

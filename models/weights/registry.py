@@ -16,6 +16,8 @@ from models.weights.errors import WeightsError
 
 FILE = Path(__file__).with_name("registry.yaml")
 BUNDLED = Path(__file__).with_name("bundled")
+# Written by: cd models/weights/bundled && sha256sum *.safetensors > SHA256SUMS
+SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,19 @@ class NodeWeights:
 def entries() -> dict[str, Entry]:
     """All published and bundled weights by id."""
     document = _document()
-    made = [_entry(raw, bundled=True) for raw in document["bundled"]] + [_entry(raw) for raw in document["entries"]]
+    sums = bundled_sums()
+    bundled = [{"sha256": sums.get(f"{raw['id']}.safetensors", ""), **raw} for raw in document["bundled"]]
+    made = [_entry(raw, bundled=True) for raw in bundled] + [_entry(raw) for raw in document["entries"]]
     return {entry.id: entry for entry in made}
+
+
+def bundled_sums() -> dict[str, str]:
+    """The sha256 that each bundled file has to have, by its name, as `sha256sum` wrote them down."""
+    try:
+        lines = (BUNDLED / SUMS).read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    return {name.strip().lstrip("*"): digest for digest, _, name in (line.partition(" ") for line in lines)}
 
 
 @functools.cache
@@ -126,6 +139,18 @@ def entry(name: str) -> Entry:
     if found is None:
         raise WeightsError(f"no published weights are called '{name}'; {nearest(name, entries())}")
     return found
+
+
+def together(name: str) -> list[str]:
+    """The entries that a name stands for: itself and what it works together with.
+
+    "structureflow_places2" and either of its halves stand for both. Raises WeightsError, with the nearest ids.
+    """
+    halves = [f"{name}_flow", f"{name}_structure"]
+    if name not in entries() and all(half in entries() for half in halves):
+        return halves
+    found = entry(name)
+    return [found.id, found.goes_with] if found.goes_with else [found.id]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -19,8 +19,8 @@ from models.weights.checkpoint import SUFFIXES
 
 _COLUMNS = 100
 _SOURCE_HELP = (
-    "a folder or an address that has the published files under their published names, instead of the publisher's "
-    f"(also ${fetching.MIRROR}); a folder serves machines without a network"
+    "a folder or an address that has the published files under their published names, or as NAME.pth, instead of the "
+    f"publisher's (also ${fetching.MIRROR}); a folder serves machines without a network"
 )
 
 
@@ -48,7 +48,12 @@ def add_parser(commands: Any) -> None:
     _finish(imported, _import)
 
     fetched = actions.add_parser("fetch", help="download published weights, check and import them")
-    fetched.add_argument("names", nargs="+", metavar="NAME", help="names from 'cleanplate weights list'")
+    fetched.add_argument(
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="names from 'cleanplate weights list'; of two halves either brings both",
+    )
     fetched.add_argument("--from", dest="source", metavar="SOURCE", help=_SOURCE_HELP)
     fetched.add_argument("--accept-licence", action="store_true", help="say yes to terms that restrict their use")
     fetched.add_argument("--replace", action="store_true", help="fetch even if they are here")
@@ -140,9 +145,16 @@ def _looks_right(path: Path) -> bool:
 
 def _fetch(options: argparse.Namespace) -> int:
     failures: list[str] = []
+    names: list[str] = []
     for name in options.names:
+        with _reporting(failures):
+            names += registry.together(name)
+    agreed: set[str] = set()
+    for name in dict.fromkeys(names):
         with _reporting(failures), _Progress(name, options.json) as progress:
-            accepted = options.accept_licence or _consent(name)
+            licence = registry.entry(name).licence.id
+            accepted = options.accept_licence or licence in agreed or _consent(name)
+            agreed |= {licence} if accepted else set()
             done = fetching.fetch(
                 name,
                 accept_licence=accepted,
