@@ -101,10 +101,11 @@ def default_for(node: str, options: Mapping[str, Any] | None = None, networks: S
     only weights of these. Raises WeightsError that says what to run if there are none.
     """
     wanted = registry.node(node)
+    narrowed = bool(options) or not set(networks or wanted.networks) >= set(wanted.networks)
     if networks:
         wanted = dataclasses.replace(wanted, networks=tuple(networks))
     names = list(wanted.defaults)
-    if options or networks:
+    if narrowed:
         names += [entry.id for entry in registry.entries().values() if entry.network in wanted.networks]
     for name in dict.fromkeys(names):
         for state, place in (("imported", store.place(name)), ("bundled", store.bundled_place(name))):
