@@ -1,0 +1,169 @@
+"""The pictures with rigs, the training stages on small data from end to end, and how their result is judged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import weights
+from models.training import cli, evaluate_segment, pool, segment
+from models.training.pool import View
+from models.training.rigs import CLASSES, Rigged, RigPool, Strewn, strew
+from models.training.rigs_draw import markers, stand, wires
+from models.training.rigs_lookalikes import LOOKALIKES
+from models.training.rigs_paint import MARKER, OTHER, STAND, WIRE, Sheet
+from models.training.trainer import Settings, Trainer
+
+ENOUGH = Strewn(1, 1, 2, 1)
+
+
+def sheet(height=96, width=128, grey=0.4):
+    return Sheet(np.full((height, width, 3), grey, np.float32), np.zeros((height, width), np.uint8))
+
+
+class Drawn:
+    """Rigs on plain grey."""
+
+    def example(self, rng, view):
+        ground = np.full((view.height, view.width, 3), 0.4, np.float32)
+        return strew(rng, Sheet(ground, np.zeros((view.height, view.width), np.uint8)), ENOUGH, [])
+
+
+class SmallStage(segment.SmallStage):
+    steps, warmup, side, count = 4, 1, 64, 2
+
+
+@pytest.mark.parametrize(("draw", "label"), [("markers", MARKER), ("wires", WIRE), ("stand", STAND)])
+def test_a_rig_is_painted_and_labelled_in_the_same_place(draw, label):
+    """Where the picture changed clearly there is a label, and where there is a label the picture changed."""
+    shown, matched = 0, 0
+    for seed in range(12):
+        rng, page, middle = np.random.default_rng(seed), sheet(), np.array([64.0, 48.0], np.float32)
+        if draw == "stand":
+            stand(rng, page, middle)
+        else:
+            {"markers": markers, "wires": wires}[draw](rng, page, middle, 60.0)
+        changed = np.abs(page.picture - 0.4).max(2) > 0.06
+        assert set(np.unique(page.labels)) <= {OTHER, label}
+        shown += int((page.labels == label).sum())
+        matched += int((changed & (page.labels == label)).sum())
+        assert (changed & (page.labels == OTHER)).sum() <= 0.5 * changed.sum() + 8
+    assert shown > 500
+    assert matched > 0.8 * shown
+
+
+@pytest.mark.parametrize("draw", LOOKALIKES, ids=[draw.__name__ for draw in LOOKALIKES])
+def test_lookalikes_are_pictures_without_a_class(draw):
+    page = sheet()
+    for seed in range(4):
+        draw(np.random.default_rng(seed), page, np.array([60.0, 50.0], np.float32), 80.0)
+    assert (page.labels == OTHER).all()
+    assert (np.abs(page.picture - 0.4) > 0.02).any()
+    assert np.isfinite(page.picture).all()
+
+
+def test_figures_cover_rigs_and_their_labels():
+    page = sheet()
+    alpha = np.zeros((96, 128), np.float32)
+    alpha[:, 64:] = 1
+    page.labels[:] = STAND
+    page.cover(np.zeros((96, 128, 3), np.float32), alpha)
+    assert (page.labels[:, 64:] == OTHER).all()
+    assert (page.labels[:, :64] == STAND).all()
+    assert page.picture[0, 100, 0] == 0
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pool")
+    pool.build(folder, sprites=2, scenes=2, processes=1)
+    return folder
+
+
+def test_examples_come_from_their_seed_alone(drawn):
+    examples = RigPool(drawn)
+    first, again = (examples.example(np.random.default_rng(3), View(80, 96, 1080)) for _ in range(2))
+    np.testing.assert_array_equal(first.src, again.src)
+    np.testing.assert_array_equal(first.labels, again.labels)
+    assert first.src.shape == (80, 96, 3)
+    assert first.src.dtype == np.float32
+    assert 0 <= first.src.min() <= first.src.max() <= 1
+    seen = set()
+    for seed in range(12):
+        seen |= set(np.unique(examples.example(np.random.default_rng(seed), View(160, 160, 1080)).labels))
+    assert seen == set(range(len(CLASSES)))
+
+
+def train(folder, until=None):
+    torch.manual_seed(0)
+    settings = Settings(folder, save_every=1, log_every=1, half=False)
+    return Trainer(SmallStage(), segment.new_model(), Drawn(), settings).run(until)
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_losses(tmp_path):
+    whole = train(tmp_path / "whole")
+    train(tmp_path / "cut", until=2)
+    resumed = train(tmp_path / "cut")
+    logs = [(tmp_path / name / "small.jsonl").read_text() for name in ("whole", "cut")]
+    assert logs[0] == logs[1]
+    assert all(np.isfinite(json.loads(line)["total"]) for line in logs[0].splitlines())
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+
+
+def test_the_command_trains_both_stages_and_writes_weights_that_load(drawn, tmp_path, monkeypatch, capsys):
+    import argparse
+
+    for stage in (segment.SmallStage, segment.LargeStage):
+        monkeypatch.setattr(stage, "side", 64)
+        monkeypatch.setattr(stage, "count", 2)
+    parser = argparse.ArgumentParser()
+    cli.add_arguments(parser)
+    common = ["--out", str(tmp_path), "--pool", str(drawn), "--sprites", "2", "--scenes", "2", "--steps", "2"]
+    assert cli.run(parser.parse_args(["segment", *common])) == 0
+    written = tmp_path / "segment_rigs.safetensors"
+    assert f"weights: {written}" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.glob("*.jsonl")} == {"small.jsonl", "large.jsonl"}
+    model = weights.build(weights.resolve(written, "Segment"))
+    with torch.inference_mode():
+        assert model(torch.zeros(1, 3, 66, 70)).out.shape == (1, len(CLASSES), 66, 70)
+    assert cli.run(parser.parse_args(["segment", *common, "--stage", "refine"])) == 1
+    assert cli.run(parser.parse_args(["segment", *common, "--data", "folder"])) == 1
+    text = capsys.readouterr().err
+    assert "there is no stage 'refine' for these weights: the stages are small, large" in text
+    assert "segment trains on procedural pictures only" in text
+
+
+def test_the_score_counts_overlap_and_coverage():
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:10, 5:10], truth[15, :] = MARKER, WIRE
+    said = np.zeros((20, 20), np.uint8)
+    said[5:10, 7:12] = MARKER
+    score = evaluate_segment.measure(lambda picture: said, [Rigged(np.zeros((20, 20, 3), np.float32), truth)])
+    assert score.iou[MARKER] == pytest.approx(15 / 35)
+    assert score.iou[WIRE] == 0
+    assert score.coverage[MARKER] > 0.99  # two pixels short, and grown by two
+    assert score.coverage[WIRE] == 0
+    assert score.all_covered == pytest.approx(25 / 45)
+    assert any("marker" in line and "0.429" in line for line in evaluate_segment.table(score))
+
+
+def test_unseen_scenes_hold_every_class(monkeypatch):
+    monkeypatch.setattr(evaluate_segment, "HEIGHT", 270)
+    monkeypatch.setattr(evaluate_segment, "WIDTH", 480)
+    shown = [evaluate_segment.scene(number) for number in range(3)]
+    assert {int(k) for one in shown for k in np.unique(one.labels)} == set(range(len(CLASSES)))
+    assert shown[0].src.shape == (270, 480, 3)
+
+
+BUNDLED = Path(weights.__file__).parent / "bundled" / "segment_rigs.safetensors"
+
+
+@pytest.mark.skipif(not BUNDLED.exists(), reason="the weights are not bundled yet")
+def test_the_bundled_weights_find_unseen_rigs():
+    model = evaluate_segment.load(BUNDLED)
+    shown = [evaluate_segment.scene(number) for number in range(3)]
+    score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
+    assert score.all_covered > 0.9
+    assert score.iou[1:].min() > 0.6
