@@ -19,9 +19,6 @@ from nodes.filling.view import stored
 from nodes.footage.frame import Pixels
 from nodes.picture import colour_pixels
 
-# Pixels around a hole in which the plate's grain is measured.
-GRAIN_RING = 96
-
 
 class Inpaint:
     """Engine of the node; see `inpaint.yaml` for inputs, parameters and passes."""
@@ -86,10 +83,13 @@ class _Result:
         if amount == 0:
             return filled.light
         source = self.look.source
-        around, known = self.look.background(ring_of(hole, source.data_window, GRAIN_RING))
-        plate = grain.measure(around, known)
-        if plate is None:
+        around, known = self.look.background(ring_of(hole, source.data_window, grain.GRAIN_RING))
+        alone = grain.measure(around, known)
+        measured = [*filled.measured, *([] if alone is None else [alone])]
+        if not measured:
             return filled.light
+        # What is too much was texture.
+        plate = min(measured, key=lambda one: one.strength)
         return grain.grained(filled.light, plate, filled.grain, amount, hole.box, self.look.frame)
 
     def images(self) -> dict[str, Pixels]:

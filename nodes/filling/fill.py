@@ -123,8 +123,13 @@ class NetworkFiller:
         """Each tile sees what those before it filled, so that they continue each other."""
         filled = np.where(hole[..., None], np.float32(0), shown)
         left = hole.copy()
-        for seen, kept in tiles(hole, side):
+        waiting = list(tiles(hole, side))
+        while waiting:
             self.inputs.check_cancelled()
+            # One that knows nothing yet waits until its neighbours are filled.
+            ready = next((tile for tile in waiting if not left[tile[0]].all()), waiting[0])
+            waiting.remove(ready)
+            seen, kept = ready
             answer = self._run(filled[seen], left[seen])
             inside = tuple(slice(k.start - s.start, k.stop - s.start) for k, s in zip(kept, seen, strict=True))
             wanted = left[kept]
@@ -133,8 +138,6 @@ class NetworkFiller:
         return filled
 
     def _run(self, shown: Floats, hole: Mask) -> Floats:
-        if hole.all():
-            raise ValueError("nothing is known of a tile")
         chosen, where = self.chosen, self.device.torch_device
         picture = membrane(shown, ~hole) if chosen.network.rough else shown
 

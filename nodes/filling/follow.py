@@ -15,9 +15,11 @@ from nodes.align import Registration, estimate_registration, warp_part
 from nodes.align_gain import NO_GAIN
 from nodes.align_grid import Floats, Mask
 from nodes.filling.fill import Filler
+from nodes.filling.grain import GRAIN_RING, Grain, measure
 from nodes.filling.mask import hidden
-from nodes.filling.regions import region_of
-from nodes.filling.shot import Look, Seen, Shot, median_of_seen, spread
+from nodes.filling.regions import region_of, ring_of
+from nodes.filling.seen import Seen, median_of_seen
+from nodes.filling.shot import Look, Shot, spread
 from nodes.footage.frame import Frame
 from nodes.footage.transfer import encode
 from nodes.footage.window import Window
@@ -32,7 +34,10 @@ KEPT_GRAIN = 0.7
 @dataclass(frozen=True, eq=False)
 class Reference:
     """A cleaned frame over `window`: light `[h,w,3]`, where it is known, where that was painted and not shot, and the
-    share `[h,w]` of a frame's grain, as a variance, that it has."""
+    share `[h,w]` of a frame's grain, as a variance, that it has.
+
+    `notes` say what went wrong on the way; `measured` is the shot's grain as seen by comparing frames.
+    """
 
     frame: int
     window: Window
@@ -40,6 +45,8 @@ class Reference:
     known: Mask
     painted: Mask
     grain: Floats
+    notes: list[str]
+    measured: list[Grain]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +79,15 @@ def reference_frames(frame: int, first: int, last: int, every: int) -> list[int]
 
 def make_reference(at: int, shot: Shot, filler: Filler, like: Frame) -> Reference | None:
     """The reference meant by frame `at`: the nearest frame that is there. None where there is none near."""
+    # Its notes belong to every frame it is laid under, whichever asks first.
+    shot = Shot(shot.params, shot.inputs)
     look = _nearest_look(at, shot, like)
     if look is None:
         return None
     window = look.source.data_window
     light, known = look.background(window)
-    reference = Reference(look.frame, window, light, known, np.zeros(known.shape, bool), known.astype(np.float32))
+    painted, grain = np.zeros(known.shape, bool), known.astype(np.float32)
+    reference = Reference(look.frame, window, light, known, painted, grain, shot.notes, [])
     if look.holes:
         _reveal(look, reference, shot)
         _paint(look, reference, shot, filler)
@@ -91,7 +101,9 @@ def lay_under(look: Look, reference: Reference) -> Laid:
     known = _placed(reference.known, reference.window, window)
     painted = _placed(reference.painted, reference.window, window)
     grain = _placed(reference.grain, reference.window, window)
-    return Laid(_register(look, light), window, np.where(known[..., None], light, np.float32(np.nan)), painted, grain)
+    return Laid(
+        _Registrar(look).register(light), window, np.where(known[..., None], light, np.float32(np.nan)), painted, grain
+    )
 
 
 def _nearest_look(at: int, shot: Shot, like: Frame) -> Look | None:
@@ -117,19 +129,22 @@ def _neighbours(frame: int, shot: Shot) -> list[int]:
 def _reveal(look: Look, reference: Reference, shot: Shot) -> None:
     """Fills in what other frames show of a frame's holes."""
     window = look.source.data_window
+    registrar = _Registrar(look)
     views: list[list[tuple[Floats, Mask]]] = [[] for _ in look.holes]
     for frame in _neighbours(look.frame, shot):
         other = shot.look_aside(frame, look.source)
         if other is None:
             continue
         other_light, other_known = other.background(window)
-        registration = _register(look, other_light)
+        registration = registrar.register(other_light)
         if not registration.reliable:
             shot.note(
                 f"frame {frame} does not help to find the background of frame {look.frame}: {registration.reason}"
             )
             continue
         there = np.where(other_known[..., None], other_light, np.float32(np.nan))
+        if not reference.measured:
+            reference.measured.extend(_grain_between(look, there, registration))
         for hole, found in zip(look.holes, views, strict=True):
             found.append(warp_part(there, registration, *hole.box.slices_in(window)))
         shot.forget(frame)
@@ -142,6 +157,16 @@ def _reveal(look: Look, reference: Reference, shot: Shot) -> None:
             reference.light[where][new] = revealed.light[new]
             reference.grain[where][new] = KEPT_GRAIN * revealed.grain[new]
             reference.known[where] |= new
+
+
+def _grain_between(look: Look, there: Floats, registration: Registration) -> list[Grain]:
+    """The grain around a frame's first hole, by comparing it with another frame laid under it."""
+    around = ring_of(look.holes[0], look.source.data_window, GRAIN_RING)
+    light, known = look.background(around)
+    other, seen = warp_part(there, registration, *around.slices_in(look.source.data_window))
+    share = np.full(seen.shape, 1.0 if registration.in_place else KEPT_GRAIN, np.float32)
+    found = measure(light, known, Seen(np.where(seen[..., None], other, np.float32(0)), seen, share))
+    return [] if found is None else [found]
 
 
 def _paint(look: Look, reference: Reference, shot: Shot, filler: Filler) -> None:
@@ -165,12 +190,21 @@ def _paint(look: Look, reference: Reference, shot: Shot, filler: Filler) -> None
         reference.painted[where] |= left
 
 
-def _register(look: Look, plate: Floats) -> Registration:
-    """Registers light `[h,w,3]` of another frame, over the same window, by what is not in the frame's holes."""
-    window = look.source.data_window
-    source, _ = look.background(window)
-    shown, below = (encode(np.clip(one, 0, 1), "srgb") for one in (source, plate))
-    return estimate_registration(shown, below, exclude=hidden(look.holes, window).astype(np.float32))
+class _Registrar:
+    """Registers other frames to one, judged by what is not in that one's holes."""
+
+    def __init__(self, look: Look) -> None:
+        window = look.source.data_window
+        self.shown = _shown(look.background(window)[0])
+        self.exclude = hidden(look.holes, window).astype(np.float32)
+
+    def register(self, light: Floats) -> Registration:
+        """How another frame's light `[h,w,3]`, over the same window, lies under it."""
+        return estimate_registration(self.shown, _shown(light), exclude=self.exclude)
+
+
+def _shown(light: Floats) -> Floats:
+    return encode(np.clip(light, 0, 1), "srgb")
 
 
 def _placed(image: Any, have: Window, want: Window) -> Any:

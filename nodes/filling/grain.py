@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nodes.align_grid import Floats, Mask
+from nodes.filling.seen import Seen
 from nodes.footage.transfer import decode, encode
 from nodes.footage.window import Window
 
@@ -26,6 +27,8 @@ CHANCE, COARSE_CHANCE = 1.085, 0.24
 STEPS = 4
 FLAT_SIGMA = 1.5
 FAINTEST = 2e-4
+# Pixels around a hole in which the plate's grain is measured.
+GRAIN_RING = 96
 # Blur in pixels that makes grain of different sizes from noise, and how far it reaches.
 SIZES = (0.0, 0.35, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6)
 REACH = 8
@@ -48,11 +51,23 @@ class Grain:
             np.float32
         )
 
+    @property
+    def strength(self) -> float:
+        return float(self.deviation.mean())
 
-def measure(light: Floats, known: Mask) -> Grain | None:
-    """The grain of the `known` part of `light` `[h,w,3]`; None where there is too little to see, or no grain."""
+
+def measure(light: Floats, known: Mask, beside: Seen | None = None) -> Grain | None:
+    """The grain of the `known` part of `light` `[h,w,3]`; None where there is too little to see.
+
+    Fine texture counts as grain, unless the same background is known from other frames: `beside` is that, at the same
+    place and exposure, and what the two have in common is texture.
+    """
     codes = encode(light, "srgb")
-    rough = codes - _smoothed(codes, known)
+    rough = codes
+    if beside is not None:
+        known = known & beside.where
+        rough = (codes - encode(beside.light, "srgb")) / np.sqrt(1 + beside.grain)[..., None]
+    rough = rough - _smoothed(rough, known)
     rough -= _smoothed(rough, known)  # once more, so that slopes and soft texture go as well
     blocks = _blocks(known)
     if len(blocks) < FEWEST_BLOCKS:
@@ -70,8 +85,6 @@ def measure(light: Floats, known: Mask) -> Grain | None:
     size, retained = _size_of(flat)
     # The evenest blocks are so by chance as well, coarse grain more often.
     deviation = np.sqrt(np.array(power) / retained) * (CHANCE + COARSE_CHANCE * max(0.0, size - 0.6))
-    if deviation.max() < FAINTEST:
-        return None
     return Grain(np.array(brightness), deviation, size, _mixing(flat))
 
 
@@ -82,6 +95,8 @@ def grained(light: Floats, plate: Grain, share: Floats, amount: float, window: W
 
     The grain of a pixel depends on its place and the frame number alone.
     """
+    if plate.strength < FAINTEST:
+        return light
     codes = encode(light, "srgb")
     lacking = np.sqrt(np.maximum(amount**2 - share, 0))[..., None] * plate.at(codes)
     around = Window(window.x - REACH, window.y - REACH, window.width + 2 * REACH, window.height + 2 * REACH)

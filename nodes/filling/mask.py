@@ -95,7 +95,7 @@ def _weight(core: Mask, grow: float, feather: float) -> Floats:
     if grow == feather == 0 or not core.any():
         return core.astype(np.float32)
     distance = np.asarray(cv2.distanceTransform((~core).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    if feather == 0:
+    if feather < 1e-3:
         return (distance <= grow).astype(np.float32)
     across = np.clip((distance - np.float32(grow)) / np.float32(feather), 0, 1)
     return 1 - across * across * (3 - 2 * across)

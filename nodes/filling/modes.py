@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from nodes.engine import Device
 from nodes.errors import CleanplateError
 from nodes.filling.fill import Filler
 from nodes.filling.follow import Laid, Reference, lay_under, make_reference, reference_frames
-from nodes.filling.mask import Hole
+from nodes.filling.grain import Grain, measure
+from nodes.filling.mask import Hole, hidden
 from nodes.filling.regions import region_of, ring_of
-from nodes.filling.shot import Look, Seen, Shot, nothing
+from nodes.filling.seen import Seen, nothing
+from nodes.filling.shot import Look, Shot
 from nodes.filling.still_plate import StillPlate, match_gain
 from nodes.footage.frame import Frame
 
@@ -26,11 +28,15 @@ HERE, ELSEWHERE, REVEALED = range(3)
 @dataclass(frozen=True, eq=False)
 class Filled:
     """New light `[h,w,3]` for a hole's box; the share `[h,w,3]` of it painted in this frame, painted elsewhere and
-    revealed by other frames; and the share `[h,w]` of the plate's grain, as a variance, that it has."""
+    revealed by other frames; and the share `[h,w]` of the plate's grain, as a variance, that it has.
+
+    `measured` is the shot's grain as seen by comparing frames, where they were compared.
+    """
 
     light: Floats
     origin: Floats
     grain: Floats
+    measured: tuple[Grain, ...] = ()
 
 
 def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
@@ -46,6 +52,8 @@ def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[
     key = _key("still plate", shot, filler, shot.identity(first, last), look.source)
     plate = device.kept(key, StillPlate)
     plate.survey(shot, look.source)
+    for note in plate.notes:
+        shot.note(note)
     fills = []
     for hole in look.holes:
         shot.inputs.check_cancelled()
@@ -61,17 +69,23 @@ def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[
             np.where(revealed.where, revealed.grain, held.grain),
         )
         origin = _origin(REVEALED, revealed.where) + _origin(ELSEWHERE, held.where & ~revealed.where)
-        fills.append(_complete(look, hole, have, origin, shot, filler))
+        measured = measure(ours, known, Seen(shown.light * gain, shown.where, shown.grain))
+        filled = _complete(look, hole, have, origin, shot, filler)
+        fills.append(replace(filled, measured=() if measured is None else (measured,)))
     return fills
 
 
 def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
     laid: list[tuple[float, Laid]] = []
+    measured: list[Grain] = []
     for at, share in _references(look.frame, shot):
         reference = _kept_reference(at, look, shot, filler, device)
         if reference is None:
             continue
         shot.inputs.check_cancelled()
+        for note in reference.notes:
+            shot.note(note)
+        measured += reference.measured
         one = lay_under(look, reference)
         if one.registration.reliable:
             laid.append((share, one))
@@ -93,7 +107,8 @@ def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fille
             total += weight
         scale: Floats = np.asarray(np.where(total > 0, total, 1), np.float32)
         have = Seen(np.divide(light, scale[..., None]), total > 0, np.divide(grain_share, np.square(scale)))
-        fills.append(_complete(look, hole, have, origin / scale[..., None], shot, filler))
+        filled = _complete(look, hole, have, origin / scale[..., None], shot, filler)
+        fills.append(replace(filled, measured=tuple(measured)))
     return fills
 
 
@@ -141,6 +156,9 @@ def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: Shot, fi
         return Filled(have.light, origin, have.grain)
     region = region_of(hole, look.source.data_window, shot.params["context"])
     around, known = look.background(region)
+    broken = np.count_nonzero(~known & ~hidden(look.holes, region))
+    if broken:
+        shot.note(f"{broken} pixels around the hole are NaN or infinite; they were kept and not looked at")
     inside = hole.box.slices_in(region)
     given = hole.support & have.where
     around[inside][given], known[inside][given] = have.light[given], True

@@ -73,11 +73,12 @@ def _structureflow(load: Load, shown: Tensor, hole: Tensor) -> Tensor:
     return cast(Tensor, load("structureflow_flow")(torch.cat([picture, structure, hole], dim=1)).image + 1) / 2
 
 
+# The best first.
 NETWORKS = {
     "lama": Network(("lama",), 8, 16, _lama("lama")),
     "lama regular": Network(("lama_regular",), 8, 16, _lama("lama_regular")),
-    "pennet": Network(("pennet",), 64, 64, _pennet),
     "structureflow": Network(("structureflow_flow", "structureflow_structure"), 16, 48, _structureflow, rough=True),
+    "pennet": Network(("pennet",), 64, 64, _pennet),
 }
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from nodes.align import estimate_registration
 from nodes.align_gain import NO_GAIN, Gain, estimate_gain
-from nodes.align_grid import Floats, Mask
+from nodes.align_grid import Floats, Mask, corners, transform_points
 from nodes.errors import FootageError
 from nodes.filling.fill import Filler, Painted
 from nodes.filling.mask import Hole, hidden, holes_of, paint
 from nodes.filling.regions import region_of
-from nodes.filling.shot import Look, Seen, Shot, median_of_seen, nothing, spread
+from nodes.filling.seen import Seen, median_of_seen, nothing
+from nodes.filling.shot import Look, Shot, spread
 from nodes.footage.frame import Frame
+from nodes.footage.transfer import encode
 from nodes.footage.window import Window
 
 SQUARE = 256
@@ -25,6 +28,8 @@ GATHERED = 32
 MOST_SQUARES = 512
 # Longer side at which the frames' exposures are compared.
 COMPARED = 480
+# Share of the picture's longer side by which a camera that stands still may seem to move.
+MOVED = 0.003
 STILL_GAIN = 0.005
 MAX_GAIN = 4.0
 Square = tuple[int, int]
@@ -38,6 +43,7 @@ class StillPlate:
 
     def __init__(self) -> None:
         self.frames: list[int] = []
+        self.notes: list[str] = []
         self.gains: dict[int, Gain] = {}
         self.holes: dict[int, list[Hole]] = {}
         self.area = Window(0, 0, 0, 0)
@@ -52,6 +58,7 @@ class StillPlate:
         """
         if self.frames:
             return
+        shot = Shot(shot.params, shot.inputs)
         looks: dict[int, tuple[Floats, Mask]] = {}
         windows: dict[int, Window] = {}
         for frame in spread(*shot.range(), shot.params["samples"]):
@@ -73,6 +80,12 @@ class StillPlate:
         for frame in self.frames:
             self.area = self.area.union(windows[frame])
         self.never_seen = self._never_seen(windows)
+        for frame in sorted({self.frames[0], self.frames[-1]} - {middle}):
+            if moves(looks[middle], looks[frame]):
+                shot.note(
+                    f"the camera moves between frames {frame} and {middle}: stabilise the shot, or set mode=follow"
+                )
+        self.notes = shot.notes
 
     def part(self, window: Window, shot: Shot, like: Frame) -> Seen:
         """What other frames reveal of `window`, in the middle frame's exposure."""
@@ -167,6 +180,15 @@ class StillPlate:
         for box, after in zip(boxes, [*boxes[1:], boxes[-1]], strict=True):
             squares.update(dict.fromkeys(_squares(box.union(after))))
         return list(squares)
+
+
+def moves(one: tuple[Floats, Mask], other: tuple[Floats, Mask]) -> bool:
+    """Whether the camera moved between two small pictures: light `[h,w,3]` and where it is background."""
+    shown, below = (encode(np.clip(light, 0, 1), "srgb") for light, _ in (one, other))
+    found = estimate_registration(shown, below, exclude=1 - one[1].astype(np.float32))
+    there = corners(found.source_size)
+    shift = np.abs(transform_points(found.homography, there) - there).max()
+    return bool(found.reliable and shift > MOVED * max(found.source_size))
 
 
 def match_gain(source: Floats, plate: Floats, both: Mask) -> Gain | None:
