@@ -51,8 +51,17 @@ def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsRef, ...]:
         if face.weights_optional and not text.strip():
             return ()
         raise
-    half = weights.other_half(first)
-    return (first, weights.resolve(half, face.id)) if half else (first,)
+    half = weights.other_half(first) if _has_halves(face) else ""
+    try:
+        return (first, weights.resolve(half, face.id)) if half else (first,)
+    except WeightsError:
+        if first.network:
+            raise
+        return (first,)  # a file nobody has looked into yet may be whole
+
+
+def _has_halves(face: Face) -> bool:
+    return registry.knows_node(face.id) and not registry.halves().isdisjoint(registry.node(face.id).networks)
 
 
 def digest(used: Iterable[Described]) -> str:

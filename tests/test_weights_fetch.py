@@ -262,7 +262,7 @@ def test_machines_without_network_fetch_from_a_folder(tmp_path: Path, monkeypatc
 
 def test_what_no_program_can_fetch() -> None:
     with pytest.raises(WeightsError, match=r"^tiny_wide cannot be fetched by a program; download wide_\*.pth from"):
-        fetch("tiny_wide", accept_licence=True)
+        fetch("tiny_wide")
     with pytest.raises(WeightsError, match="did you mean"):
         fetch("tinny")
 
@@ -279,6 +279,13 @@ def test_a_mirror_has_names_that_vary_and_names_that_are_shared(monkeypatch: pyt
         fetch("tiny_deep", source=address, policy=QUICK)
     assert moods.paths == ["/tiny_wide.pth", "/deep/models/best.ckpt"]
     assert weights.resolve("tiny_deep").options == {"width": 4}
+    # Without the folders, and in another published format: the next name is asked for where one is not there.
+    registry._document()["variants"].append({"of": "tiny_deep", "file": "deep.torchscript", "format": "TorchScript"})
+    moods = Moods(CONTENT, status=[404, 404, 200])
+    with files.server(moods) as address:
+        done = fetch("tiny_deep", source=address, policy=QUICK, replace=True)
+    assert moods.paths == ["/deep/models/best.ckpt", "/best.ckpt", "/deep.torchscript"]
+    assert store.record(done.ref.name)["from"] == f"{address}/deep.torchscript"
 
 
 def test_of_two_halves_either_brings_both() -> None:

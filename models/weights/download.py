@@ -40,6 +40,10 @@ class Unreachable(WeightsError):
     """There is no way to the server, or it stopped answering."""
 
 
+class Gone(WeightsError):
+    """The server does not have the file."""
+
+
 @dataclass
 class _Part:
     """A download in progress: the bytes so far, and what they are a part of."""
@@ -77,7 +81,8 @@ def download(
     """Bring `url` to `path`, going on from what an earlier, interrupted call left there.
 
     `progress` hears (bytes so far, bytes in all if known), `say` sentences about retries. Raises Unreachable if the
-    server cannot be reached or keeps cutting off, WeightsError if it refuses, or if the disk is full.
+    server cannot be reached or keeps cutting off, Gone if it does not have the file, WeightsError if it refuses, or if
+    the disk is full.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise WeightsError(f"{url} is not an address that can be fetched; it has to start with https://")
@@ -174,7 +179,7 @@ def _refused(error: urllib.error.HTTPError, part: _Part, have: int) -> str | Non
     if error.code in _RETRIED:
         return f"{host} is busy or broken (HTTP {error.code})"
     if error.code in (404, 410):
-        raise WeightsError(f"{part.url} is no longer there (HTTP {error.code})")
+        raise Gone(f"{part.url} is no longer there (HTTP {error.code})")
     raise WeightsError(f"{host} refuses to give {part.url} (HTTP {error.code})")
 
 

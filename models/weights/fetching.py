@@ -9,7 +9,7 @@ from typing import Any
 
 from models.weights import hashes, registry, store
 from models.weights.checkpoint import SUFFIXES
-from models.weights.download import Policy, Unreachable, download
+from models.weights.download import Gone, Policy, Unreachable, download
 from models.weights.errors import WeightsError
 from models.weights.importing import Imported, import_file
 from models.weights.reference import resolve
@@ -48,27 +48,51 @@ def fetch(
         return Imported(resolve(name), already=True)
     if store.place(name).is_file() and not replace:
         return Imported(resolve(name), already=True)
-    require_consent(entry, accept_licence)
     source = source or os.environ.get(MIRROR) or ""
+    places = _places(entry, source)
+    if not places:
+        raise WeightsError(f"{name} cannot be fetched by a program; {_by_hand(entry)}")
+    require_consent(entry, accept_licence)
     if source and "://" not in source:
         return _from_folder(entry, Path(source).expanduser(), replace)
-    # Names that vary, or that several publications share, cannot be asked for at an address.
-    file = f"{entry.id}.pth" if "*" in entry.file else entry.file.rpartition("/")[2]
-    place = file if "*" in entry.file else entry.file
-    url = f"{source.rstrip('/')}/{place}" if source else entry.url
-    if not url:
-        raise WeightsError(f"{name} cannot be fetched by a program; {_by_hand(entry)}")
     with store.locked(f"fetch-{name}", f"another process is fetching {name}", say):
         if store.place(name).is_file() and not replace:
             return Imported(resolve(name), already=True)
         part = downloads() / f"{name}.part"
         try:
-            download(url, part, policy or Policy(), progress, say)
+            url = _download(places, part, policy or Policy(), progress, say)
         except Unreachable as error:
             raise WeightsError(f"{error}; {_by_hand(entry)}; what has arrived is kept") from None
         except WeightsError as error:
             raise WeightsError(f"{error}; {_by_hand(entry)}") from None
-        return _accept(entry, part, file, url, replace)
+        return _accept(entry, part, url.rpartition("/")[2], url, replace)
+
+
+def _places(entry: Entry, source: str) -> list[str]:
+    """Where to ask: the publisher, or for a mirror every name the file may have there, the published one first."""
+    if not source:
+        return [entry.url] if entry.url else []
+    names = [entry.file, entry.file.rpartition("/")[2], *entry.variants, f"{entry.id}.pth"]
+    return [f"{source.rstrip('/')}/{name}" for name in dict.fromkeys(names) if "*" not in name]
+
+
+def _download(
+    places: list[str],
+    part: Path,
+    policy: Policy,
+    progress: Callable[[int, int | None], None],
+    say: Callable[[str], None],
+) -> str:
+    """Brings the first of the places that there is to `part`; returns it. Raises as `download`."""
+    for place in places[:-1]:
+        try:
+            download(place, part, policy, progress, say)
+        except Gone as error:
+            say(str(error))
+        else:
+            return place
+    download(places[-1], part, policy, progress, say)
+    return places[-1]
 
 
 def require_consent(entry: Entry, given: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.weights import hashes, registry, store
+from models.weights import hashes, registry, remedies, store
 from models.weights.checkpoint import SUFFIXES, open_file
 from models.weights.errors import BadFile, WeightsError
 from models.weights.safetensors_file import read_metadata
@@ -68,7 +68,7 @@ def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> We
     elif text not in registry.entries() and f"{text}_flow" in registry.entries():
         return resolve(f"{text}_flow", node)  # either half stands for both
     else:
-        raise WeightsError(_how_to_get(text))
+        raise WeightsError(remedies.for_name(text))
     if node is not None and found.network:
         _check_node(found, node)
     return found
@@ -117,7 +117,7 @@ def default_for(node: str, options: Mapping[str, Any] | None = None, networks: S
         found = _stored(name, store.bundled_place(name), "bundled")
         if found.network in wanted.networks and _has(found.options, options):
             return found
-    raise WeightsError(_nothing_for(wanted, options))
+    raise WeightsError(remedies.for_node(wanted, options, [] if options else _here_for(wanted)))
 
 
 # How the two halves of StructureFlow are told apart, by Cleanplate's names and by the published files'.
@@ -129,6 +129,8 @@ def other_half(ref: WeightsRef) -> str:
 
     Published weights know their other half; a file's is the one of the matching name in the same folder.
     """
+    if ref.network and ref.network not in registry.halves():
+        return ""
     entry = registry.entries().get(ref.name) if ref.state != "file" else None
     if entry is not None:
         return entry.goes_with
@@ -208,39 +210,9 @@ def _has(options: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
     return all(options.get(key) == value for key, value in (wanted or {}).items())
 
 
-def _how_to_get(name: str) -> str:
-    entry = registry.entries().get(name)
-    if entry is None:
-        known = [*registry.entries(), *store.imported(), *store.bundled()]
-        return f"there are no weights called '{name}' and no such file; {registry.nearest(name, known)}"
-    if entry.bundled:
-        return f"the weights '{name}' belong to this software but are missing from this installation; install it again"
-    return f"the weights '{name}' are not on this machine; {how_to_fetch(entry)}"
-
-
-def how_to_fetch(entry: registry.Entry) -> str:
-    """Which command brings published weights, as the second half of a sentence."""
-    by_hand = f"cleanplate weights import FILE --as {entry.id}"
-    if entry.url:
-        return f"run: cleanplate weights fetch {entry.id}, or with the file at hand: {by_hand}"
-    return f"fetch {entry.file.rpartition('/')[2]} by hand from {entry.page}, then run: {by_hand}"
-
-
-def _nothing_for(node: registry.NodeWeights, options: Mapping[str, Any] | None) -> str:
-    published = [entry for entry in registry.entries().values() if entry.network in node.networks]
-    fitting = [entry for entry in published if not entry.bundled and _has(entry.options, options)]
-    which = " ".join(f"{key} {value}" for key, value in (options or {}).items())
-    first = f"{node.id} has no weights{' for ' + which if which else ''} on this machine"
-    if not fitting:
-        return f"{first}; import some with: cleanplate weights import FILE"
-    preferred = [entry for entry in fitting if entry.id in node.defaults]
-    here = [name for name in store.imported() if not options and _network_of(name) in node.networks]
-    if here:
-        first = (
-            f"{node.id} has none of the weights it takes by itself; name those that are here (weights {here[0]}), or"
-        )
-        return f"{first} {how_to_fetch((preferred or fitting)[0])}"
-    return f"{first}; {how_to_fetch((preferred or fitting)[0])}"
+def _here_for(node: registry.NodeWeights) -> list[str]:
+    """Imported weights of the node's networks, whatever they are called."""
+    return [name for name in store.imported() if _network_of(name) in node.networks]
 
 
 def _network_of(name: str) -> str:

@@ -58,9 +58,14 @@ class Entry:
         """Where the weights come from, for people."""
         return "bundled with Cleanplate" if self.bundled else self.url or self.page
 
+    @property
+    def variants(self) -> list[str]:
+        """The names of files with the same weights in other formats."""
+        return [variant["file"] for variant in _document()["variants"] if variant["of"] == self.id]
+
     def matches_file(self, name: str) -> bool:
         """Whether a file of this name may be the published one (or one of its variants)."""
-        patterns = [self.file, *(variant["file"] for variant in _document()["variants"] if variant["of"] == self.id)]
+        patterns = [self.file, *self.variants]
         return any(fnmatch.fnmatchcase(name, pattern.rpartition("/")[2]) for pattern in patterns if pattern)
 
 
@@ -141,14 +146,19 @@ def entry(name: str) -> Entry:
     return found
 
 
+def halves() -> set[str]:
+    """The networks that are used two at a time."""
+    return {entry.network for entry in entries().values() if entry.goes_with}
+
+
 def together(name: str) -> list[str]:
     """The entries that a name stands for: itself and what it works together with.
 
     "structureflow_places2" and either of its halves stand for both. Raises WeightsError, with the nearest ids.
     """
-    halves = [f"{name}_flow", f"{name}_structure"]
-    if name not in entries() and all(half in entries() for half in halves):
-        return halves
+    both = [f"{name}_flow", f"{name}_structure"]
+    if name not in entries() and all(half in entries() for half in both):
+        return both
     found = entry(name)
     return [found.id, found.goes_with] if found.goes_with else [found.id]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
+import logging
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -24,10 +24,11 @@ from plugin.worker.compiling import compiled
 from plugin.worker.fields import ModelStatus
 from plugin.worker.inputs import JobInputs
 from plugin.worker.kept import Kept
+from plugin.worker.loaded import ModelKey, model_status, weights_info
 from plugin.worker.threads import Threads
 
 T = TypeVar("T")
-_LONG = 2000
+log = logging.getLogger(__name__)
 _current = threading.local()
 
 
@@ -71,7 +72,7 @@ class Accelerator:
 
     def models(self) -> list[ModelStatus]:
         """The networks that are loaded, least recently used first."""
-        return [_status(key, size) for key, _, size in self.kept.entries() if isinstance(key, ModelKey)]
+        return [model_status(key, size) for key, _, size in self.kept.entries() if isinstance(key, ModelKey)]
 
     def kept_bytes(self) -> int:
         """Memory of what engines keep between frames, networks not counted, in bytes."""
@@ -97,18 +98,6 @@ class Ask(NamedTuple):
     weights: str
     networks: tuple[str, ...]
     options: tuple[tuple[str, Any], ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelKey:
-    """What makes two loaded networks the same: never what the weights are called or where they lie."""
-
-    sha256: str
-    network: str
-    options: str
-    dtype: torch.dtype
-    compiled: bool
-    ref: WeightsRef = field(compare=False)
 
 
 class JobDevice:
@@ -182,11 +171,11 @@ class JobDevice:
         self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
     ) -> WeightsInfo:
         networks = (network,) if isinstance(network, str) else tuple(network)
-        return _info(self._find(Ask(weights, networks, tuple(sorted((options or {}).items())))))
+        return weights_info(self._find(Ask(weights, networks, tuple(sorted((options or {}).items())))))
 
     def weights_used(self) -> tuple[WeightsInfo, ...]:
         """The weights this job has found so far, each once, in the order of asking."""
-        return tuple(_info(ref) for ref in {str(ref.path): ref for ref in self._answers.values()}.values())
+        return tuple(weights_info(ref) for ref in {str(ref.path): ref for ref in self._answers.values()}.values())
 
     def release_memory(self) -> bool:
         return self._accelerator.release(self._used)
@@ -215,6 +204,7 @@ class JobDevice:
 
     def _load(self, ref: WeightsRef, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
         self._note(f"loading the weights {ref.name}")
+        log.info("loading %s", ref.summary())
         # Outside inference mode, so that the parameters stay ordinary tensors.
         with torch.inference_mode(False):
             net = registry.build(ref, options).requires_grad_(False).eval()
@@ -223,35 +213,3 @@ class JobDevice:
             self._note("compiling the network for this frame size; the first frame takes a minute or more")
             return compiled(net, ref.network)
         return net
-
-
-def _status(key: ModelKey, size: int) -> ModelStatus:
-    precision = str(key.dtype).removeprefix("torch.")
-    ref = key.ref
-    return ModelStatus(
-        name=ref.name[:_LONG],
-        network=key.network,
-        precision=precision,
-        bytes=size,
-        state=ref.state,
-        path=str(ref.path).encode("utf-8", "replace").decode(),
-        sha256=ref.sha256,
-        licence=ref.licence[:_LONG],
-        use=ref.use[:_LONG],
-    )
-
-
-def _info(ref: WeightsRef) -> WeightsInfo:
-    return WeightsInfo(
-        name=ref.name,
-        sha256=ref.sha256,
-        network=ref.network,
-        options=dict(ref.options),
-        path=str(ref.path),
-        state=ref.state,
-        licence=ref.licence,
-        use=ref.use,
-        terms=ref.terms,
-        source=ref.source,
-        other_half=registry.other_half(ref),
-    )
