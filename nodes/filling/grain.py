@@ -66,7 +66,7 @@ def measure(light: Floats, known: Mask, beside: Seen | None = None) -> Grain | N
     rough = codes
     if beside is not None:
         known = known & beside.where
-        rough = (codes - encode(beside.light, "srgb")) / np.sqrt(1 + beside.grain)[..., None]
+        rough = np.divide(codes - encode(beside.light, "srgb"), np.sqrt(1 + beside.grain)[..., None])
     rough = rough - _smoothed(rough, known)
     rough -= _smoothed(rough, known)  # once more, so that slopes and soft texture go as well
     blocks = _blocks(known)
