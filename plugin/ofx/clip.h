@@ -42,6 +42,9 @@ public:
     double pixel_aspect() const { return pixel_aspect_; }
     bool whole_frame() const { return whole_frame_; }
 
+    // What the host calls these pixels; "" where two pictures may have the same name.
+    const std::string& identifier() const { return identifier_; }
+
     // The leftmost pixel of a row.
     float* row(int y) const;
 
@@ -51,6 +54,7 @@ private:
     int channels_ = 0;
     double pixel_aspect_ = 1;
     bool whole_frame_ = true;
+    std::string identifier_;
     char* data_ = nullptr;
     std::ptrdiff_t row_bytes_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "describe.h"
 
+#include <cstring>
 #include <string>
 
 #include "describe_params.h"
@@ -78,7 +79,9 @@ void describe(const Face& face, OfxImageEffectHandle effect) {
         properties.set(kFnOfxImageEffectPropPassThroughComponents, 1);
     }
     if (suites.natron) {
-        properties.set(kNatronOfxImageEffectPropHostMasking, true);
+        bool own_mask = false;
+        for (size_t i = 0; i < face.input_count; ++i) own_mask = own_mask || !std::strcmp(face.inputs[i].name, "Mask");
+        properties.set(kNatronOfxImageEffectPropHostMasking, !own_mask);
         properties.set(kNatronOfxImageEffectPropHostMixing, true);
         properties.set(kNatronOfxImageEffectPropChannelSelector, kOfxImageComponentNone);
     }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "errors.h"
+#include "process.h"
 
 namespace cleanplate {
 namespace {
@@ -42,6 +43,11 @@ void add_header(Digest& digest, const ClipImage& image, const Area& format) {
                              image.channels()})
         digest.add(static_cast<int64_t>(number));
     digest.add(image.pixel_aspect());
+}
+
+// The name under which the digest of an image is remembered; "" where it cannot be. `header` holds all but the pixels.
+std::string name_of(const ClipImage& image, const Digest& header) {
+    return image.identifier().empty() ? "" : image.identifier() + header.bytes();
 }
 
 }  // namespace
@@ -110,11 +116,18 @@ std::string Footage::digest(size_t input, int frame) {
     if (picture.image) {
         const ClipImage& image = *picture.image;
         add_header(digest, image, picture.format);
-        const size_t row = sizeof(float) * static_cast<size_t>(image.area().width() * image.channels());
-        for (int y = image.area().y2 - 1; y >= image.area().y1; --y) digest.add(image.row(y), row);
+        const std::string name = name_of(image, digest);
+        std::string known_by_name = known_digests().find(name);
+        if (known_by_name.empty()) {
+            const size_t row = sizeof(float) * static_cast<size_t>(image.area().width() * image.channels());
+            for (int y = image.area().y2 - 1; y >= image.area().y1; --y) digest.add(image.row(y), row);
+            known_by_name = digest.bytes();
+            known_digests().keep(name, known_by_name);
+        }
+        // The job will want the pixels of its own frame as well.
+        if (frame == frame_) current_[input] = std::move(picture);
+        return digests_[key] = known_by_name;
     }
-    // The job will want the pixels of its own frame as well.
-    if (frame == frame_) current_[input] = std::move(picture);
     return digests_[key] = digest.bytes();
 }
 
@@ -158,12 +171,14 @@ void Footage::hand_over(const Value& need, size_t input, const Picture& picture,
     const auto parcel = connection.parcel(row * static_cast<size_t>(area.height()));
     Digest digest;
     add_header(digest, image, picture.format);
+    const std::string name = name_of(image, digest);
     char* to = parcel->memory->bytes();
     for (int y = area.y2 - 1; y >= area.y1; --y, to += row) {
         std::memcpy(to, image.row(y), row);
         digest.add(to, row);
     }
     digests_[{input, frame}] = digest.bytes();
+    known_digests().keep(name, digest.bytes());
     const bool mask = instance_.face().inputs[input].mask;
     Value::Map pixels{{"name", Value("")},
                       {"offset", Value(int64_t{0})},

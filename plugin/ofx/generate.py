@@ -61,6 +61,8 @@ def write_bundle(folder: Path, faces: list[Face]) -> None:
     (contents / "Info.plist").write_bytes(plistlib.dumps(information))
     worker = f"python={sys.executable}\nfolder={identity.HOUSE}\nrelease={identity.release()}\n"
     write_if_changed(resources / "worker.txt", worker)
+    # Natron shows this one beside the name of the menu.
+    (resources / "Cleanplate.png").write_bytes(draw_icon("Cleanplate"))
     for face in faces:
         (resources / f"{plugin_id(face)}.png").write_bytes(draw_icon(face.id))
 

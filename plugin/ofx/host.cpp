@@ -28,7 +28,11 @@ std::string without_percent(const std::string& sentence) {
 
 void set_host(OfxHost* host) noexcept { the_host = host; }
 
+void forget_suites() { suites = Suites(); }
+
 void fetch_suites() {
+    // Other nodes may be rendering already.
+    if (suites.property) return;
     OfxHost* host = the_host;
     if (!host || !host->fetchSuite) throw Refused{kOfxStatErrMissingHostFeature};
     Suites found;

@@ -25,8 +25,9 @@ extern Suites suites;
 
 void set_host(OfxHost* host) noexcept;
 
-// Throws Refused where the host lacks what nothing works without.
+// Once per process, however many nodes are loaded. Throws Refused where the host lacks what nothing works without.
 void fetch_suites();
+void forget_suites();
 
 // A property set; reading what is not there gives the fallback.
 class Properties {

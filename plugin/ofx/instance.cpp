@@ -117,8 +117,10 @@ void Instance::update_enabled() const {
             enabled = enabled && met;
         }
         OfxPropertySetHandle handle = nullptr;
-        if (suites.parameter->paramGetPropertySet(params_[i], &handle) == kOfxStatOK)
-            Properties(handle).set(kOfxParamPropEnabled, enabled);
+        if (suites.parameter->paramGetPropertySet(params_[i], &handle) != kOfxStatOK) continue;
+        // Render clones are made in render threads, where nothing should be touched without need.
+        const Properties properties(handle);
+        if (properties.integer(kOfxParamPropEnabled, 0, 1) != enabled) properties.set(kOfxParamPropEnabled, enabled);
     }
 }
 

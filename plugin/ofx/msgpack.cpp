@@ -199,7 +199,8 @@ std::string Value::shown() const {
         std::snprintf(text, sizeof text, "%g", number_);
         return text;
     }
-    return std::to_string(integer_);
+    if (type_ == Type::truth) return integer_ ? "on" : "off";
+    return std::to_string(integer(INT64_MIN, INT64_MAX));
 }
 
 void Value::pack(std::string& out) const {

@@ -128,6 +128,12 @@ std::string socket_path(const std::string& device) {
     return path;
 }
 
+std::string whole_path(const std::string& name) {
+    if (name.compare(0, 2, "~/") == 0 && !setting("HOME").empty()) return setting("HOME") + name.substr(1);
+    const bool file = name.find('/') != name.npos || (!name.empty() && ::access(name.c_str(), F_OK) == 0);
+    return file ? absolute(name) : name;
+}
+
 Launch read_launch() {
     const std::string path = contents_folder() + "/Resources/worker.txt";
     std::ifstream file(path);

@@ -13,6 +13,9 @@ std::string runtime_folder();
 
 std::string socket_path(const std::string& device);
 
+// A file's name as the worker, which has a folder of its own, understands it; other names are left alone.
+std::string whole_path(const std::string& name);
+
 // How the worker is started.
 struct Launch {
     std::string python;

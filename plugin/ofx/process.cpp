@@ -1,14 +1,19 @@
 #include "process.h"
 
+#include "host.h"
+
 #include <memory>
 #include <mutex>
 
 namespace cleanplate {
 namespace {
 
+constexpr size_t kMostDigests = 50000;
+
 struct Shared {
     Connections connections;
     Cache cache;
+    KnownDigests known_digests;
 };
 
 std::mutex lock;
@@ -30,7 +35,9 @@ void enter_process() {
 
 void leave_process() {
     const std::lock_guard<std::mutex> guard(lock);
-    if (--loaded == 0) shared.reset();
+    if (--loaded > 0) return;
+    shared.reset();
+    forget_suites();
 }
 
 void purge_process() { get().cache.clear(); }
@@ -38,5 +45,20 @@ void purge_process() { get().cache.clear(); }
 Connections& connections() { return get().connections; }
 
 Cache& cache() { return get().cache; }
+
+KnownDigests& known_digests() { return get().known_digests; }
+
+std::string KnownDigests::find(const std::string& name) {
+    const std::lock_guard<std::mutex> guard(lock_);
+    const auto found = name.empty() ? digests_.end() : digests_.find(name);
+    return found == digests_.end() ? "" : found->second;
+}
+
+void KnownDigests::keep(const std::string& name, const std::string& digest) {
+    if (name.empty()) return;
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (digests_.size() >= kMostDigests) digests_.clear();
+    digests_[name] = digest;
+}
 
 }  // namespace cleanplate

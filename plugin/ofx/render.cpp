@@ -1,5 +1,7 @@
 #include "render.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -8,6 +10,7 @@
 #include "errors.h"
 #include "footage.h"
 #include "job.h"
+#include "places.h"
 #include "planes.h"
 #include "process.h"
 
@@ -86,6 +89,20 @@ void fill(const ClipImage& image, const Area& wanted, const Area& format, const 
     }
 }
 
+// Tells a file from another of the same name; "" for what is no file.
+std::string stamp_of(const std::string& path) {
+    struct stat status {};
+    if (path.empty() || ::stat(path.c_str(), &status) != 0) return "";
+    return std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
+           std::to_string(status.st_mtim.tv_nsec) + " " + std::to_string(status.st_ino);
+}
+
+bool names_file(const Face& face, const std::string& parameter) {
+    bool found = parameter == "weights";
+    for (size_t i = 0; i < face.input_count; ++i) found = found || parameter == face.inputs[i].file;
+    return found;
+}
+
 void require_inputs(const Instance& instance, double time) {
     const Face& face = instance.face();
     for (size_t i = 0; i < face.input_count; ++i) {
@@ -134,8 +151,11 @@ private:
     Job job_of(const Footage& footage) const {
         const Face& face = instance_.face();
         Job job{face.id, footage.frame(), instance_.text("device", time_), {}, interactive_, {}};
-        for (size_t i = 0; i < face.parameter_count; ++i)
-            job.params.emplace_back(face.parameters[i].name, instance_.value(i, time_));
+        for (size_t i = 0; i < face.parameter_count; ++i) {
+            const Value value = instance_.value(i, time_);
+            const bool file = value.is_text() && names_file(face, face.parameters[i].name);
+            job.params.emplace_back(face.parameters[i].name, file ? Value(whole_path(value.text())) : value);
+        }
         std::set<std::string> passes;
         for (const Target& target : targets_) {
             passes.insert(target.colour);
@@ -160,6 +180,7 @@ private:
                          {"time", Value(time_)},
                          {"scale", Value(scale_x_)},
                          {"params", Value(std::move(params))},
+                         {"weights", Value(stamp_of(whole_path(instance_.text("weights", time_))))},
                          {"inputs", Value(footage.spans())}})
             .pack(key);
         return key;
