@@ -95,7 +95,8 @@ def scene(bundle: Path) -> Scene:
 
 
 @functools.cache
-def make_scene() -> Scene:
+def make_scene(overscan: bool = True) -> Scene:
+    """A shot and its renders; without overscan the data window is the format."""
     from shell import Shell
 
     folder = Path(tempfile.mkdtemp(prefix="ofx"))
@@ -104,15 +105,13 @@ def make_scene() -> Scene:
     shell.environment["CLEANPLATE_IDLE_SECONDS"] = "240"
     shell.environment["CUDA_VISIBLE_DEVICES"] = ""
     shell.environment["XDG_STATE_HOME"] = str(folder / "state")
-    for name in ("PYTHONPATH", "OFX_PLUGIN_PATH"):
-        shell.environment.pop(name, None)
 
     def end() -> None:
         shell.run("worker", "stop", "--device", "cpu")
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
-    _write_shot(folder)
+    _write_shot(folder, DATA if overscan else (0, 0, WIDTH, HEIGHT))
     _write_weights(folder)
     source = ("--source", "shot.####.exr", "--bit-depth", "float", "--device", "cpu")
     shell.run(
@@ -125,25 +124,25 @@ def make_scene() -> Scene:
     return Scene(build(), folder, {k: v for k, v in shell.environment.items() if os.environ.get(k) != v})
 
 
-def _write_shot(folder: Path) -> None:
+def _write_shot(folder: Path, data: tuple[int, int, int, int]) -> None:
     from nodes.footage.frame import Frame
     from nodes.footage.reader import Footage as Files
     from nodes.footage.window import Window
     from nodes.footage.writer import write_frame
 
     rng = np.random.default_rng(1)
-    plate = rng.random((DATA[3], DATA[2], 3), np.float32) * 2
+    plate = rng.random((data[3], data[2], 3), np.float32) * 2
     pictures = {"clean": plate}
     for number in range(FIRST, LAST + 1):
         pictures[f"shot.{number}"] = plate.copy()
         x = 5 + 3 * (number - FIRST)
         pictures[f"shot.{number}"][10:40, x : x + 20] = rng.random((30, 20, 3)) * 4
-    mask = np.zeros((DATA[3], DATA[2], 3), np.float32)
+    mask = np.zeros((data[3], data[2], 3), np.float32)
     mask[:20, 30:] = 1
     pictures["garbage"] = mask
     (folder / "arrays").mkdir()
     for name, pixels in pictures.items():
-        frame = Frame(pixels, tuple("RGB"), Window(*DATA), Window(0, 0, WIDTH, HEIGHT))
+        frame = Frame(pixels, tuple("RGB"), Window(*data), Window(0, 0, WIDTH, HEIGHT))
         write_frame(str(folder / f"{name}.exr"), [("", "RGB", pixels)], frame)
         # As the file has it: rounded to half.
         np.save(folder / "arrays" / f"{name}.npy", Files(str(folder / f"{name}.exr")).frame(FIRST).pixels)

@@ -34,14 +34,23 @@ def isolated(test: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def call(test: Callable[..., Any], *arguments: Any, environment: Mapping[str, str] | None = None, **named: Any) -> Any:
-    """What a module-level function returns when it runs in another process; raises AssertionError if it failed."""
+def call(
+    test: Callable[..., Any],
+    *arguments: Any,
+    environment: Mapping[str, str] | None = None,
+    prefix: tuple[str, ...] = (),
+    **named: Any,
+) -> Any:
+    """What a module-level function returns when it runs in another process; raises AssertionError if it failed.
+
+    `prefix` is a command that starts the process, such as setarch.
+    """
     with tempfile.TemporaryDirectory() as folder:
         task, answer = Path(folder) / "task", Path(folder) / "answer"
         module = sys.modules[test.__module__].__file__
         task.write_bytes(pickle.dumps((module, test.__qualname__, arguments, named)))
         path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-        command = [sys.executable, "-X", "faulthandler", "-m", "ofx_host.isolated", str(task), str(answer)]
+        command = [*prefix, sys.executable, "-X", "faulthandler", "-m", "ofx_host.isolated", str(task), str(answer)]
         process = subprocess.Popen(
             command,
             env={**os.environ, "PYTHONPATH": path, **(environment or {})},

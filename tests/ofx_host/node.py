@@ -87,7 +87,9 @@ class Node:
                 clip.mapped(components) if components else clip.properties["OfxImageEffectPropComponents"]
             )
             defaults[f"OfxImageClipPropDepth_{name}"] = "OfxBitDepthFloat"
-            defaults[f"OfxImageClipPropPAR_{name}"] = clip.properties["OfxImagePropPixelAspectRatio"]
+            # The output has the source's pixel aspect unless the plug-in says otherwise.
+            like = source if clip.is_output else clip.properties
+            defaults[f"OfxImageClipPropPAR_{name}"] = like["OfxImagePropPixelAspectRatio"]
         answer = self.plugin.arguments("answer to GetClipPreferences", **defaults)
         self.plugin.must("OfxImageEffectActionGetClipPreferences", self.effect, None, answer)
         self.frame_varying = bool(answer["OfxImageEffectFrameVarying"])
