@@ -68,7 +68,8 @@ def test_uninstalling_leaves_the_home_as_it_was(user, capsys):
     conf = user.home / ".config/INRIA/Natron.conf"
     conf.parent.mkdir(parents=True)
     conf.write_text(
-        "[General]\nextraPluginsSearchPaths=<Name>Mine</Name><Value>/opt/ofx</Value>\nfoo=1\n\n[Dock]\nx=@Rect(0 0 1 1)\n"
+        "[General]\nextraPluginsSearchPaths=<Name>Mine</Name><Value>/opt/ofx</Value>\nfoo=1\n\n"
+        "[Dock]\nx=@Rect(0 0 1 1)\n"
     )
     (user.home / ".Natron").mkdir()
     (user.home / ".Natron/init.py").write_text("# mine\n")
