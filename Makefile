@@ -22,6 +22,7 @@ demo: $(STAMP)
 
 bench: $(STAMP)
 	$(VENV)/bin/python -m plugin.bench
+	$(VENV)/bin/python -m plugin.bench_networks
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -q
