@@ -30,6 +30,7 @@ from nodes.picture import (
     require_same_format,
     to_pixels,
 )
+from nodes.soft_edges import solve_soft_edges
 
 # Longer side the network sees when the resolution is automatic; the bundled weights are trained around it.
 AUTOMATIC_SIDE = 960
@@ -63,7 +64,8 @@ class BackgroundMatte:
         inputs.check_cancelled()
 
         answer, quality, notes = self._matte(proxy, plate, params, device)
-        alpha = matte.set_levels(answer.pha, params["alphaBlack"], params["alphaWhite"])
+        alpha = solve_soft_edges(answer.pha, proxy.shown, plate.shown, params["softEdges"])
+        alpha = matte.set_levels(alpha, params["alphaBlack"], params["alphaWhite"])
         alpha = matte.remove_islands(alpha, params["removeIslands"])
         alpha = matte.apply_masks(alpha, inputs, frame, source)
         foreground = rebuild_foreground(proxy, answer.fgr, alpha, plate)
