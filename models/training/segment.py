@@ -1,6 +1,6 @@
 """Training of Segment's own weights: HRNet with OCR (arXiv:1908.07919, arXiv:1909.11065) on pictures with rigs.
 
-The published losses (auxiliary 0.4, main 1) with class weights. The body works at half the picture's size, because a
+The published losses (auxiliary 0.4, main 1) with class weights, for hard pixels only. The body works at half the picture's size, because a
 wire is thinner than the published network's cells of four pixels, and CARAFE brings the features to full size before
 the classifier. First small windows, then larger ones for things that need more of their surroundings.
 """
@@ -32,6 +32,8 @@ OPTIONS: dict[str, int | str] = {
 }
 # Rigs cover some hundredths of a picture; what is missed counts more than what is found too much.
 CLASS_WEIGHTS = (1.0, 2.0, 2.0, 2.0)
+# Only pixels that are not yet clear count, and at least this share of them: most of a picture is clearly no rig.
+HARD_BELOW, HARD_SHARE = 0.7, 0.05
 FRAME, FRAME_SPREAD = 1080.0, 220.0
 
 
@@ -44,12 +46,13 @@ class Batch:
 
 
 class SmallStage:
-    """The whole network from scratch on small windows: Adam at 2e-3 after a warm-up, cosine to 1 %."""
+    """The whole network from scratch on small windows: Adam at 3e-3 after a warm-up, cosine to 1 %."""
 
     name = "small"
-    steps = 1800
-    warmup = 80
-    peak = 2e-3
+    steps = 2500
+    warmup = 50
+    blend = 1.0
+    peak = 3e-3
     side, count = 192, 4
 
     def prepare(self, model: HRNetOCR) -> None:
@@ -72,7 +75,9 @@ class SmallStage:
 
     def loss(self, model: HRNetOCR, batch: Batch) -> dict[str, Tensor]:
         picture = normalize(batch.src).contiguous(memory_format=torch.channels_last)
-        return ocr_loss(model(picture), batch.labels, batch.src.new_tensor(CLASS_WEIGHTS))
+        least = int(HARD_SHARE * batch.labels.numel())
+        weights = batch.src.new_tensor(CLASS_WEIGHTS)
+        return ocr_loss(model(picture), batch.labels, weights, hard_below=HARD_BELOW, hard_least=least)
 
 
 class LargeStage(SmallStage):
