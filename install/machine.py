@@ -14,6 +14,7 @@ import psutil
 from install import natron_check
 from install.finding import Finding
 from models import weights
+from models.weights import registry
 from nodes import catalogue
 
 PACKAGES = ("torch", "torchvision", "numpy", "OpenImageIO", "opencv-python-headless", "safetensors", "msgpack")
@@ -29,7 +30,11 @@ def checks() -> list[tuple[str, Callable[[], str]]]:
         ("packages", _packages),
         ("memory", _memory),
         ("compiler", _compiler),
-        *((f"weights of {face.command}", _weights_of(face.id)) for face in catalogue.all_faces()),
+        *(
+            (f"weights of {face.command}", _weights_of(face.id))
+            for face in catalogue.all_faces()
+            if registry.knows_node(face.id)
+        ),
         ("natron", natron_check.check),
     ]
 
