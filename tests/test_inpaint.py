@@ -1,5 +1,7 @@
 """The engine alone, in all modes: what may change and what may not, passes, colours, odd masks, messages, memory."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -258,6 +260,26 @@ class Counting(LocalDevice):
         return run
 
     shown: list
+
+
+def peak_memory(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_small_hole_takes_the_same_memory_in_a_large_plate():
+    """Besides the pictures that come in and go out, which a render with an empty mask has as well."""
+    added = []
+    for size in ((540, 960), (1080, 1920)):
+        hole = shot(*size, (slice(200, 300), slice(200, 300)))
+        none = ArrayInputs(Source=hole.inputs["Source"], Mask=picture(np.zeros((*size, 1)), "A"))
+        inpaint(hole)
+        added.append(peak_memory(lambda hole=hole: inpaint(hole)) - peak_memory(lambda none=none: inpaint(none)))
+    assert added[1] < 1.3 * added[0]
 
 
 def test_a_small_hole_costs_the_same_in_a_large_plate():

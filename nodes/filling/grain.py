@@ -63,10 +63,10 @@ def measure(light: Floats, known: Mask, beside: Seen | None = None) -> Grain | N
     place and exposure, and what the two have in common is texture.
     """
     codes = encode(light, "srgb")
-    rough = codes
+    rough: Floats = codes
     if beside is not None:
         known = known & beside.where
-        rough = np.divide(codes - encode(beside.light, "srgb"), np.sqrt(1 + beside.grain)[..., None])
+        rough = np.asarray((codes - encode(beside.light, "srgb")) / np.sqrt(1 + beside.grain)[..., None], np.float32)
     rough = rough - _smoothed(rough, known)
     rough -= _smoothed(rough, known)  # once more, so that slopes and soft texture go as well
     blocks = _blocks(known)
