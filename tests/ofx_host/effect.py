@@ -227,6 +227,7 @@ def fetch(host: Any, handle: int, time: float, plane: str, where_to: int, where:
     if image is None:
         write_pointer(where_to, None)
         return FAILED
+    host.journal.fetched(image)
     write_pointer(where_to, image.properties.handle)
     return OK
 

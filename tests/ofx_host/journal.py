@@ -26,16 +26,17 @@ class Journal:
         self._current = threading.local()
 
     @contextmanager
-    def action(self, name: str, effect: Any) -> Iterator[None]:
-        """The plug-in is inside an action of an effect in this thread; actions nest."""
+    def action(self, name: str, effect: Any) -> Iterator[list[Any]]:
+        """The plug-in is inside an action of an effect in this thread; actions nest. Yields the images it fetches."""
         stack = self._stack()
-        stack.append((name, effect))
+        images: list[Any] = []
+        stack.append((name, effect, images))
         try:
-            yield
+            yield images
         finally:
             stack.pop()
 
-    def _stack(self) -> list[tuple[str, Any]]:
+    def _stack(self) -> list[tuple[str, Any, list[Any]]]:
         if not hasattr(self._current, "stack"):
             self._current.stack = []
         return self._current.stack
@@ -44,7 +45,11 @@ class Journal:
     def current(self) -> tuple[str, Any]:
         """The innermost action of this thread and its effect; ("", None) in a thread that the host did not send."""
         stack = self._stack()
-        return stack[-1] if stack else ("", None)
+        return stack[-1][:2] if stack else ("", None)
+
+    def fetched(self, image: Any) -> None:
+        """The innermost action of this thread was given an image."""
+        self._stack()[-1][2].append(image)
 
     def wrong(self, sentence: str) -> None:
         action = self.current[0] or f"thread {threading.current_thread().name}, outside any action"

@@ -37,16 +37,14 @@ class Plugin:
         """Calls the main entry and checks that everything fetched was given back."""
         host = self.host
         handle = None if target is None else target.handle
-        with host.journal.action(name, target if isinstance(target, Effect) else None):
-            before = set(host.images)
+        with host.journal.action(name, target if isinstance(target, Effect) else None) as images:
             status = int(
                 self._struct.mainEntry(name.encode(), handle, given and given.handle, answer and answer.handle)
             )
-            if isinstance(target, Effect):
-                for image in [host.images[key] for key in set(host.images) - before if key in host.images]:
-                    if image.clip.effect is target:
-                        host.journal.wrong(f"the image of {image.clip.name} at {image.time:g} was not released")
-                        image.release()
+            for image in images:
+                if not image.released:
+                    host.journal.wrong(f"the image of {image.clip.name} at {image.time:g} was not released")
+                    image.release()
             if status not in STATUS:
                 host.journal.wrong(f"{name} returned the unknown status {status}")
         return status
