@@ -1,8 +1,9 @@
 """Training of Segment's own weights: HRNet with OCR (arXiv:1908.07919, arXiv:1909.11065) on pictures with rigs.
 
-The published losses (auxiliary 0.4, main 1) with class weights, for hard pixels only. The body works at half the picture's size, because a
-wire is thinner than the published network's cells of four pixels, and CARAFE brings the features to full size before
-the classifier. First small windows, then larger ones for things that need more of their surroundings.
+The published losses (auxiliary 0.4, main 1) with class weights, for hard pixels only. The body works at half the
+picture's size, because a wire is thinner than the published network's cells of four pixels, and CARAFE brings the
+features to full size before the classifier. First small windows, then larger ones
+for things that need more of their surroundings.
 """
 
 from __future__ import annotations
