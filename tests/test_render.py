@@ -141,6 +141,27 @@ def test_finished_frames_are_skipped_until_something_changes(shell):
     assert rendered_now("--frames", "1002", "--set", "alphaBlack=0.1") == [1002]
 
 
+def test_which_weights_are_used_is_said_before_the_first_frame(rendered):
+    """With `--set weights=` as with `--weights`, to people and to programs, and by the worker that has them loaded."""
+    ref = weights.resolve(rendered.folder / "bgmv2.safetensors")
+    common = ("--out", "told/m.####.exr", "--frames", "1001-1002")
+    rendered.run("render", "background-matte", *BACKGROUND, *common)
+    without = (*BACKGROUND[:4], *BACKGROUND[6:])
+    again = ("render", "background-matte", *without, "--set", "weights=bgmv2.safetensors", *common)
+    events = [json.loads(line) for line in rendered.run(*again, "--json").splitlines() if line.startswith("{")]
+    assert [event["event"] for event in events] == ["weights", "skipped", "skipped", "finished"]
+    told = events[0]
+    assert (told["name"], told["state"], told["path"]) == ("bgmv2", "file", str(ref.path))
+    assert (told["sha256"], told["licence"]) == (ref.sha256, "unknown")
+    line = f"weights: bgmv2 (file, sha256 {ref.sha256[:12]}), unknown: ask whoever made the file, from {ref.path}"
+    assert rendered.run(*again).splitlines()[0] == line
+    assert line in rendered.run("worker", "status", "--device", "cpu")
+    report, _ = rendered.start("doctor", "--device", "cpu").communicate(timeout=240)
+    assert f"has loaded 0.02 GiB, bgmv2 in float32, {line}" in report
+    assert "weights of background-matte bgmv2_mobilenetv2 (bundled, sha256" in report
+    assert "missing weights of video-matte      VideoMatte has no weights on this machine; run: cleanplate" in report
+
+
 def test_killing_the_worker_does_not_hurt_the_render(rendered):
     process = rendered.start("render", "video-matte", *VIDEO, "--out", "killed/m.####.exr", "--bit-depth", "float")
     first = rendered.folder / "killed/m.1001.exr"
