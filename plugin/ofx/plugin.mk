@@ -37,7 +37,14 @@ $(OFX_BINARY): $(OFX_OBJECTS) plugin/ofx/exports.map
 	@mkdir -p $(@D)
 	$(CXX) $(OFX_OBJECTS) $(OFX_LINK) -o $@
 
-$(OFX_BUNDLE)/Contents/Info.plist: $(STAMP) $(OFX_FACES)
+# The bundle names the folder it was built in.
+OFX_PLACE := $(OFX_WORK)/built-in$(subst /,-,$(CURDIR))
+$(OFX_PLACE):
+	@mkdir -p $(@D)
+	@rm -f $(OFX_WORK)/built-in-*
+	@touch $@
+
+$(OFX_BUNDLE)/Contents/Info.plist: $(STAMP) $(OFX_FACES) $(OFX_PLACE)
 	$(VENV)/bin/python -m plugin.ofx.generate --bundle $(OFX_BUNDLE)
 
 -include $(wildcard $(OFX_WORK)/*.d)
