@@ -61,7 +61,6 @@ class BaseStage:
     name = "base"
     steps = 7000
     warmup = 150
-    blend = 1.0
 
     def prepare(self, model: MattingRefine) -> None:
         """Starts alpha and error inside their range, where the clamp lets gradients through."""
@@ -94,7 +93,6 @@ class RefineStage:
     name = "refine"
     steps = 600
     warmup = 30
-    blend = 1.0
 
     def prepare(self, model: MattingRefine) -> None:
         pass
@@ -141,8 +139,6 @@ class ContextStage(RefineStage):
     name = "context"
     steps = 900
     warmup = 20
-    # All of it takes more deep shadows for foreground, none of it leaves more holes in large subjects.
-    blend = 0.5
 
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
         coarse, refiner = super().groups(model)

@@ -59,7 +59,6 @@ class FillStage:
     name = "fill"
     steps = 4000
     warmup = 100
-    blend = 1.0
     peak = 1.5e-3
     height, width, count = 128, 128, 8
 

@@ -52,7 +52,6 @@ class SmallStage:
     name = "small"
     steps = 2500
     warmup = 50
-    blend = 1.0
     peak = 3e-3
     side, count = 192, 4
 

@@ -25,16 +25,11 @@ PREFETCH = 4
 
 
 class Stage(Protocol):
-    """One stage of a recipe: how to prepare the network, what to show it, what to ask of it.
-
-    `blend` is the share of its result in the weights that it hands on; the rest is what it began with (Wortsman et al.,
-    "Robust fine-tuning of zero-shot models", CVPR 2022).
-    """
+    """One stage of a recipe: how to prepare the network, what to show it, what to ask of it."""
 
     name: str
     steps: int
     warmup: int
-    blend: float
 
     def prepare(self, model: Any) -> None: ...
     def set_mode(self, model: Any) -> None: ...
@@ -69,15 +64,11 @@ class Trainer:
         groups = stage.groups(model)
         self.optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99))
         self.average: dict[str, Tensor] = {}
-        self.start = {key: value.clone() for key, value in model.state_dict().items()}
         self.checkpoint = settings.folder / f"{stage.name}.pt"
         self.log = settings.folder / f"{stage.name}.jsonl"
 
     def run(self, until: int | None = None) -> dict[str, Tensor]:
-        """Trains from the checkpoint, if there is one, to the end or to step `until`; returns the averaged weights.
-
-        The network must hold what the stage begins with, also when the run goes on from a checkpoint.
-        """
+        """Trains from the checkpoint, if there is one, to the end or to step `until`; returns the averaged weights."""
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._load()
@@ -93,17 +84,7 @@ class Trainer:
                 self._write_log(losses, time.monotonic() - began)
             if self.step % self.settings.save_every == 0 or self.step == last:
                 self._save()
-        return self._blended()
-
-    def _blended(self) -> dict[str, Tensor]:
-        """The averaged weights, or where they are to be blended and all steps are done, a mixture with the first."""
-        share = self.stage.blend
-        if share == 1 or self.step < self.steps:
-            return self.average
-        return {
-            key: self.start[key].lerp(value, share) if value.is_floating_point() else value
-            for key, value in self.average.items()
-        }
+        return self.average
 
     def _batches(self, last: int) -> Iterator[list[Any]]:
         """Each step's batches, made ahead in a thread; what they show depends on seed, stage and step alone."""
