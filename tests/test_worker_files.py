@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from worker_tools import Footage, own_runtime, picture
+from worker_tools import NODES, Footage, own_runtime, picture
 
 from nodes.errors import FootageError, ParameterError
 from nodes.footage.colour import by_name
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin.worker import frames
+from plugin.worker import frames, identity, lifecycle
 from plugin.worker.buffers import Outgoing
 from plugin.worker.client import Worker
 from plugin.worker.codec import decode, encode
@@ -94,3 +96,19 @@ def test_a_colour_space_nobody_knows_ends_in_a_sentence():
 
 def _over_the_wire(answer, **colour):
     return decode(answer.code, encode(replace(answer, colour=replace(answer.colour, **colour))))
+
+
+def test_a_client_that_cannot_tell_the_build_gets_the_software_on_disk(tmp_path):
+    for path in NODES.iterdir():
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    with own_runtime():
+        os.environ.update(CLEANPLATE_BUILD="", CLEANPLATE_NODE_PATH=str(tmp_path))
+        wire, _ = lifecycle.connect_or_start("cpu", "tests", print)
+        wire.close()
+        wire, _ = lifecycle.connect("cpu", "tests", identity.CURRENT)
+        wire.close()
+        with (tmp_path / "toy_gain.py").open("a") as code:
+            code.write("# changed\n")
+        with pytest.raises(lifecycle.Retired):
+            lifecycle.connect("cpu", "tests", identity.CURRENT)

@@ -63,7 +63,7 @@ std::unique_ptr<Connection> greet(const std::string& device, const std::string& 
     try {
         wire.send(kHello,
                   Value(Value::Map{{"release", Value(release)},
-                                   {"build", Value("")},
+                                   {"build", Value("current")},
                                    {"pid", Value(static_cast<int64_t>(::getpid()))},
                                    {"name", Value("OpenFX")}}),
                   patience);

@@ -10,6 +10,8 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parents[2]
 _PARTS = ("models", "nodes", "plugin")
 _SUFFIXES = (".py", ".yaml")
+# What a client sends that cannot tell the build but wants the software as it is on disk now.
+CURRENT = "current"
 _OWN_AFFAIR = ("CLEANPLATE_RUNTIME",)
 
 

@@ -37,7 +37,10 @@ from plugin.worker.schema import blob, integer, listed, mapped, record, scalar, 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """First word of a client. An empty `build` accepts any worker that speaks this version."""
+    """First word of a client.
+
+    An empty `build` accepts any worker that speaks this version, `current` one that runs the software that is on disk.
+    """
 
     code: ClassVar[int] = 1
     release: Name

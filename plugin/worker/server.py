@@ -128,7 +128,8 @@ class Server:
             return None
         if not isinstance(hello, Hello):
             raise ProtocolError(f"{type(hello).__name__} came before Hello")
-        if hello.build and hello.build != self._build:
+        wanted = identity.build() if hello.build == identity.CURRENT else hello.build
+        if wanted and wanted != self._build:
             self._refuse(wire, "the software or its settings changed since the worker was started")
             return None
         with self._lock:
