@@ -67,8 +67,9 @@ def blended(
         if left_over is not None:
             band[:, : left_over.shape[1]] += left_over
         done = end - row[0]
-        yield row[0], band[:-1, :done] / band[-1:, :done]
         left_over = band[:, done:].clone()
+        yield row[0], band[:-1, :done].div_(band[-1:, :done])
+        del band
 
 
 def _band(
