@@ -16,6 +16,8 @@ import pytest
 from ofx_host import fixtures
 from ofx_host.fixtures import FIRST, LAST
 
+from nodes import catalogue
+
 RENDERER = os.environ.get("NATRON_RENDERER") or shutil.which("NatronRenderer")
 pytestmark = [
     pytest.mark.skipif(
@@ -47,7 +49,8 @@ class Natron:
         self.scene, self.folder = scene, folder
         (folder / "home").mkdir()
         (folder / "config.ocio").write_text(OCIO)
-        path = os.pathsep.join(filter(None, [str(scene.bundle.parent), os.environ.get("OFX_PLUGIN_PATH", "")]))
+        shutil.copytree(scene.bundle, folder / "ofx" / scene.bundle.name)
+        path = os.pathsep.join(filter(None, [str(folder / "ofx"), os.environ.get("OFX_PLUGIN_PATH", "")]))
         self.environment = {
             **os.environ,
             **scene.environment,
@@ -83,7 +86,8 @@ class Natron:
         """The nodes of Read -> node -> Write."""
         folder = self.scene.folder
         network = "rvm" if node == "VideoMatte" else "bgmv2"
-        inputs = {"Source": "read", **({"C": "plate"} if plate else {})}
+        # By number, as the faces order them: Natron knows inputs by their labels only.
+        inputs = {"0": "read", **({"1": "plate"} if plate else {})}
         params = {"weights": self.scene.weights(network), "device": "cpu", **(settings or {})}
         (self.folder / "out").mkdir(exist_ok=True)
         reads = [{"name": "read", "kind": "read", "file": str(folder / "shot.####.exr")}]
@@ -120,7 +124,8 @@ def natron(tmp_path):
 def test_the_nodes_are_there_with_their_inputs(natron):
     found, _ = natron.run(natron.shot("BackgroundMatte", plate=True), write="write")
     assert {"org.cleanplate.BackgroundMatte", "org.cleanplate.VideoMatte"} <= set(found["plugins"])
-    assert found["inputs"]["matte"][:4] == ["Source", "C", "InM", "OutM"]
+    labels = [entry.label for entry in catalogue.find("background-matte").inputs]
+    assert found["inputs"]["matte"][: len(labels)] == labels
 
 
 def test_background_matte(natron):

@@ -49,7 +49,7 @@ def createInstance(app: Any, group: Any) -> None:
     core = build.input("Core matte", 400, optional=True, mask=True)
     garbage = build.input("Garbage matte", 600, optional=True, mask=True)
     matte = build.node(f"{PREFIX}BackgroundMatte", "BackgroundMatte", 0, 150)
-    build.connect(matte, Source=source, C=plate, InM=core, OutM=garbage)
+    build.connect(matte, source, plate, core, garbage)
     over = build.node(MERGE, "Over", 0, 300)
     build.connect(over, A=matte, B=background)
     build.output(over, 0, 450)

@@ -45,7 +45,7 @@ def createInstance(app: Any, group: Any) -> None:
     build = Builder(app, group)
     source, mask = build.input("Source", 0), build.input("Mask", 200, mask=True)
     inpaint = build.node(f"{PREFIX}Inpaint", "Inpaint", 0, 150)
-    build.connect(inpaint, Source=source, Mask=mask)
+    build.connect(inpaint, source, mask)
     build.output(inpaint, 0, 300)
     build.show(inpaint, SHOWN)
     build.done()

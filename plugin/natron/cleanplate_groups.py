@@ -40,10 +40,12 @@ class Builder:
         """The output of the group."""
         self.node("fr.inria.built-in.Output", "Output", x, y, 1).connectInput(0, source)
 
-    def connect(self, node: Any, **sources: Any) -> None:
-        """Connects inputs by the names that `cleanplate nodes` prints."""
+    def connect(self, node: Any, *sources: Any, **labelled: Any) -> None:
+        """Connects the first inputs, in the order that `cleanplate nodes` prints, and others by Natron's labels."""
         labels = [node.getInputLabel(index) for index in range(node.getMaxInputCount())]
-        for label, source in sources.items():
+        for index, source in enumerate(sources):
+            node.connectInput(index, source)
+        for label, source in labelled.items():
             node.connectInput(labels.index(label), source)
 
     def show(self, node: Any, names: Sequence[str]) -> None:

@@ -73,13 +73,15 @@ def build(sanitizer: str = "") -> Path:
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if not compiler:
         pytest.skip("there is no C++ compiler to build the OpenFX bundle with")
-    command = ["make", "plugin", *([f"SANITIZE={sanitizer}"] if sanitizer else []), f"CXX={compiler}"]
+    # Hosts that are pointed at the folder build pass over what begins with @.
+    special = [f"SANITIZE={sanitizer}", f"OFX_ROOT=build/@{sanitizer}"] if sanitizer else []
+    command = ["make", "plugin", *special, f"CXX={compiler}"]
     (HOUSE / "build").mkdir(exist_ok=True)
     with open(HOUSE / "build" / ".ofx.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         result = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-8000:]
-    return HOUSE / "build" / sanitizer / "Cleanplate.ofx.bundle"
+    return HOUSE / "build" / (f"@{sanitizer}" if sanitizer else "") / "Cleanplate.ofx.bundle"
 
 
 @pytest.fixture(scope="session")
