@@ -70,8 +70,7 @@ Value Instance::value(size_t index, double time) const {
 std::string Instance::text(const char* name, double time) const {
     for (size_t i = 0; i < face_.parameter_count; ++i) {
         if (std::strcmp(face_.parameters[i].name, name) != 0) continue;
-        const Value found = value(i, time);
-        return found.is_text() ? found.text() : "";
+        return value(i, time).own_text();
     }
     return "";
 }

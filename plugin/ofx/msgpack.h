@@ -29,6 +29,9 @@ public:
     Type type() const { return type_; }
     bool is_text() const { return type_ == Type::text; }
 
+    // The text of our own value, however long; "" for other types.
+    const std::string& own_text() const { return text_; }
+
     // These throw ConnectionLost where the value is of another type or out of the range.
     int64_t integer(int64_t low, int64_t high) const;
     double number() const;

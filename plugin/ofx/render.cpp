@@ -154,7 +154,7 @@ private:
         for (size_t i = 0; i < face.parameter_count; ++i) {
             const Value value = instance_.value(i, time_);
             const bool file = value.is_text() && names_file(face, face.parameters[i].name);
-            job.params.emplace_back(face.parameters[i].name, file ? Value(whole_path(value.text())) : value);
+            job.params.emplace_back(face.parameters[i].name, file ? Value(whole_path(value.own_text())) : value);
         }
         std::set<std::string> passes;
         for (const Target& target : targets_) {
@@ -238,6 +238,9 @@ OfxStatus render(Instance& instance, const Properties& in) {
     } catch (const std::bad_alloc&) {
         instance.show(std::string(instance.face().label) + " has no memory left for the frame; close other programs.");
         return kOfxStatErrMemory;
+    } catch (const std::runtime_error& error) {
+        instance.show(std::string(instance.face().label) + " failed: " + error.what() + ".");
+        return kOfxStatFailed;
     } catch (const Refused& refused) {
         // No image: the host has stopped, or its own message says why.
         return suites.effect->abort(instance.effect()) ? kOfxStatOK : refused.status;
