@@ -36,6 +36,9 @@ def shell(tmp_path_factory):
         source = plate.copy()
         source[10:40, 20:50] = 0.5
         save(f"shot.{number}.exr", source)
+        rig = np.zeros_like(plate)
+        rig[10:20, 10 + 5 * (number - 1001) : 14 + 5 * (number - 1001)] = 1
+        save(f"rig.{number}.exr", rig)
     model = fill(models.create("rvm", variant="mobilenetv3"))
     import torch
 
