@@ -212,6 +212,7 @@ enum : OfxStatus {
 #define kOfxParamTypeBoolean "OfxParamTypeBoolean"
 #define kOfxParamTypeChoice "OfxParamTypeChoice"
 #define kOfxParamTypeString "OfxParamTypeString"
+#define kOfxParamTypePushButton "OfxParamTypePushButton"
 #define kOfxParamTypeGroup "OfxParamTypeGroup"
 #define kOfxParamTypePage "OfxParamTypePage"
 #define kOfxParamPropDefault "OfxParamPropDefault"

@@ -6,8 +6,10 @@
 
 namespace cleanplate {
 
-// The read-only text parameter that says how the last frame was made.
+// The read-only texts that say how the last frame was made, and the button that brings them up to date.
 constexpr const char* kStatus = "status";
+constexpr const char* kWeightsInfo = "weightsInfo";
+constexpr const char* kUpdateStatus = "updateStatus";
 
 void describe(const Face& face, OfxImageEffectHandle effect);
 void describe_in_context(const Face& face, OfxImageEffectHandle effect);

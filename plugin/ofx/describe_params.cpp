@@ -71,10 +71,8 @@ void describe_param(const Parameter& parameter, OfxParamSetHandle set) {
     }
 }
 
-void describe_status(OfxParamSetHandle set) {
-    const Properties properties =
-        define(set, kOfxParamTypeString, kStatus, "Status",
-               "How the last frame was made: device, precision, effective quality, and the milliseconds it took.");
+void describe_read_only(OfxParamSetHandle set, const char* name, const char* label, const char* hint) {
+    const Properties properties = define(set, kOfxParamTypeString, name, label, hint);
     if (!properties.handle()) return;
     properties.set(kOfxParamPropStringMode, kOfxParamStringIsSingleLine);
     properties.set(kOfxParamPropDefault, "");
@@ -84,6 +82,18 @@ void describe_status(OfxParamSetHandle set) {
     properties.set(kOfxParamPropEvaluateOnChange, false);
     properties.set(kOfxParamPropPluginMayWrite, true);
     properties.set(kOfxParamPropCanUndo, false);
+}
+
+void describe_status(OfxParamSetHandle set) {
+    describe_read_only(set, kStatus, "Status",
+                       "How the last frame was made: device, precision, effective quality, and the milliseconds it "
+                       "took. A host lets a node write this only when something is edited: press Update to see it.");
+    describe_read_only(set, kWeightsInfo, "Weights in use",
+                       "The weights that the last frame was made with: their name and network, whether they came with "
+                       "the software, were imported or are a file, the beginning of their sha256, their licence and "
+                       "what it means for commercial work, and the file.");
+    define(set, kOfxParamTypePushButton, kUpdateStatus, "Update",
+           "Shows how the last frame was made, and with which weights.");
 }
 
 }  // namespace
@@ -105,7 +115,8 @@ void describe_params(const Face& face, OfxParamSetHandle set) {
         }
     }
     describe_status(set);
-    if (page.handle()) page.set(kOfxParamPropPageChild, kStatus, children);
+    for (const char* name : {kStatus, kWeightsInfo, kUpdateStatus})
+        if (page.handle()) page.set(kOfxParamPropPageChild, name, children++);
 }
 
 }  // namespace cleanplate

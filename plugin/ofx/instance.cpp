@@ -25,7 +25,6 @@ Instance::Instance(const Face& face, OfxImageEffectHandle effect) : face_(face),
             throw Refused{kOfxStatFailed};
         params_.push_back(param);
     }
-    if (suites.parameter->paramGetHandle(set, kStatus, &status_, nullptr) != kOfxStatOK) status_ = nullptr;
 }
 
 Instance& Instance::of(OfxImageEffectHandle effect) {
@@ -137,19 +136,27 @@ void Instance::clear_message() {
 
 void Instance::remember_status(const std::string& sentence) {
     const std::lock_guard<std::mutex> guard(lock_);
-    status_changed_ = status_changed_ || sentence != status_text_;
-    status_text_ = sentence;
+    to_show_[kStatus] = sentence;
+}
+
+void Instance::remember_weights(const std::string& sentence) {
+    const std::lock_guard<std::mutex> guard(lock_);
+    to_show_[kWeightsInfo] = sentence;
 }
 
 void Instance::update_status() {
-    std::string sentence;
+    std::map<std::string, std::string> to_show;
     {
         const std::lock_guard<std::mutex> guard(lock_);
-        if (!status_changed_) return;
-        status_changed_ = false;
-        sentence = status_text_;
+        to_show.swap(to_show_);
     }
-    if (status_) suites.parameter->paramSetValue(status_, sentence.c_str());
+    OfxParamSetHandle set = nullptr;
+    if (to_show.empty() || suites.effect->getParamSet(effect_, &set) != kOfxStatOK) return;
+    for (const auto& [name, sentence] : to_show) {
+        OfxParamHandle param = nullptr;
+        if (suites.parameter->paramGetHandle(set, name.c_str(), &param, nullptr) == kOfxStatOK)
+            suites.parameter->paramSetValue(param, sentence.c_str());
+    }
 }
 
 }  // namespace cleanplate

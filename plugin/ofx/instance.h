@@ -1,7 +1,7 @@
 // A node in the host's graph: its parameters and clips. Holds nothing that decides pixels.
 #pragma once
 
-#include <atomic>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -35,8 +35,9 @@ public:
     void show(const std::string& sentence);
     void clear_message();
 
-    // What the status line is to say once the host lets a parameter be set.
+    // What the read-only parameters are to say once the host lets a parameter be set: not while it renders.
     void remember_status(const std::string& sentence);
+    void remember_weights(const std::string& sentence);
     void update_status();
 
 private:
@@ -47,11 +48,10 @@ private:
     std::vector<OfxImageClipHandle> inputs_;
     OfxImageClipHandle output_ = nullptr;
     std::vector<OfxParamHandle> params_;
-    OfxParamHandle status_ = nullptr;
     std::mutex lock_;
     bool shown_ = false;
-    std::string status_text_;
-    bool status_changed_ = false;
+    // By the names of the parameters that are to hold them; taken out when they were shown.
+    std::map<std::string, std::string> to_show_;
 };
 
 }  // namespace cleanplate

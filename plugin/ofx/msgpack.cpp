@@ -186,10 +186,16 @@ const Value::Map& Value::map() const {
     return map_;
 }
 
-const Value& Value::at(const char* key) const {
+const Value* Value::find(const char* key) const {
     for (const auto& entry : map())
-        if (entry.first == key) return entry.second;
-    wrong("a message that lacks a field");
+        if (entry.first == key) return &entry.second;
+    return nullptr;
+}
+
+const Value& Value::at(const char* key) const {
+    const Value* found = find(key);
+    if (!found) wrong("a message that lacks a field");
+    return *found;
 }
 
 std::string Value::shown() const {

@@ -40,6 +40,8 @@ public:
     const List& list(size_t longest) const;
     const Map& map() const;
     const Value& at(const char* key) const;
+    // The field, or nothing: newer workers send more fields.
+    const Value* find(const char* key) const;
 
     // A number or a text as the status line shows it.
     std::string shown() const;

@@ -145,6 +145,7 @@ public:
             fill(image, window_, format, *result, target);
         }
         instance_.remember_status(result->status);
+        instance_.remember_weights(result->weights);
     }
 
 private:

@@ -40,6 +40,18 @@ std::string status_of(const Value& fields) {
     return status;
 }
 
+std::string weights_of(const Value& fields) {
+    std::string all;
+    const Value* weights = fields.find("weights");
+    if (!weights) return all;
+    for (const Value& one : weights->list(8)) {
+        const auto text = [&](const char* name) { return one.at(name).text(4096); };
+        all += (all.empty() ? "" : "; ") + text("name") + " (" + text("network") + "), " + text("state") + ", sha256 " +
+               text("sha256").substr(0, 12) + ", " + text("licence") + ": " + text("use") + ", " + text("path");
+    }
+    return all;
+}
+
 }  // namespace
 
 const PassImage* Result::pass(const std::string& name) const {
@@ -63,6 +75,7 @@ std::shared_ptr<const Result> read_result(const Value& fields, std::shared_ptr<L
     for (const Value& image : fields.at("images").list(64))
         result->passes.push_back(read_image(image, result->width, result->height, pixels->size()));
     result->status = status_of(fields);
+    result->weights = weights_of(fields);
     result->pixels = std::move(pixels);
     return result;
 }

@@ -22,6 +22,8 @@ struct Result {
     // The window of all passes: x and y of the top left pixel from the top left of the format, y downwards.
     int x, y, width, height;
     std::string status;
+    // Which weights, from where, their hash and their terms.
+    std::string weights;
 
     const PassImage* pass(const std::string& name) const;
     size_t bytes() const { return pixels->size(); }
