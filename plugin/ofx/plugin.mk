@@ -1,8 +1,9 @@
-# Builds the OpenFX bundle: `make plugin`, or `make plugin SANITIZE=address` (undefined, thread) into build/address.
+# Builds the OpenFX bundle: `make plugin`, or `make plugin SANITIZE=address` (undefined, thread) into build/@address,
+# which hosts that scan build/ skip.
 ifeq ($(origin CXX),default)
 CXX := c++
 endif
-OFX_ROOT := build$(if $(SANITIZE),/$(SANITIZE))
+OFX_ROOT := build$(if $(SANITIZE),/@$(SANITIZE))
 OFX_BUNDLE := $(OFX_ROOT)/Cleanplate.ofx.bundle
 OFX_BINARY := $(OFX_BUNDLE)/Contents/Linux-x86-64/Cleanplate.ofx
 OFX_WORK := $(OFX_ROOT)/ofx
