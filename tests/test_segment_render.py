@@ -58,6 +58,16 @@ def test_passes_layers_and_metadata(shell):
     assert pixels(shell, "out/m.####.exr", 1, "confidence").shape == (DATA.height, DATA.width, 1)
 
 
+def test_one_layer_per_class_where_wanted(shell):
+    classes = ("--set", "classes=wire, marker", "classLayers=on")
+    shell.run(
+        "render", *COMMON, *NAMES, *classes, "--frames", "1", "--out", "layers/m.####.exr", "--bit-depth", "float"
+    )
+    wire, marker = (pixels(shell, "layers/m.####.exr", 1, layer) for layer in ("wire", "marker"))
+    assert wire.shape == marker.shape == (DATA.height, DATA.width, 1)
+    assert (wire != marker).any()
+
+
 def test_smoothed_frames_are_the_same_bits_in_any_order(shell):
     common = ("render", *COMMON, *NAMES, "--set", "smoothFrames=1", "--bit-depth", "float")
     shell.run(*common, "--frames", "1-3", "--out", "forward/m.####.exr")

@@ -46,9 +46,9 @@ class Batch:
 class SmallStage:
     """The whole network from scratch on small windows: Adam at 1e-3 after a warm-up, cosine to 1 %.
 
-    At 2e-3 and 3e-3 markers and wires were not found after 600 and 700 steps. On 16 fixed windows and 120 steps the
-    running statistics of batch norm were then off: IoU of stands 0.92 in training mode and 0.20 in evaluation mode at
-    3e-3, 0.97 and 0.91 at 1e-3.
+    At 2e-3 markers and wires were not found after 500 steps. On 16 fixed windows and 120 steps the running statistics
+    of batch norm were far off at 3e-3 (IoU of stands 0.92 in training mode, 0.20 in evaluation mode), and were not at
+    1e-3 (0.97 and 0.91). No whole run has been made at this rate.
     """
 
     name = "small"

@@ -96,13 +96,13 @@ def plan(options: argparse.Namespace) -> tuple[Shot, tuple[WeightsRef, ...], str
     if not out.pattern.lower().endswith(".exr"):
         raise ParameterError(f"{options.out} does not end in .exr: passes are written as OpenEXR")
     _refuse_overwriting(out, footage, frames)
-    passes = face.passes
+    passes = face.passes_for(params)
     if options.passes:
         wanted = [name.strip() for name in options.passes.split(",")]
-        known = {result.name: result for result in face.passes}
+        known = {result.name: result for result in passes}
         if unknown := [name for name in wanted if name not in known]:
             raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
-        passes = tuple(result for result in face.passes if result.name in wanted)
+        passes = tuple(result for result in passes if result.name in wanted)
     chosen = used_weights.planned(face, params)
     digest = used_weights.digest(chosen)
     shot = Shot(face, footage, params, frames, out, digest, passes, options.bit_depth, options.compression)
