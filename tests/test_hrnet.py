@@ -243,7 +243,7 @@ def test_normalize() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("hrnet_ocr", {"body": "tiny"}, "There is no body 'tiny'; the bodies are full, small_v2."),
+        ("hrnet_ocr", {"body": "huge"}, "There is no body 'huge'; the bodies are full, small_v2, tiny."),
         ("hrnet_v2", {"upsampler": "cubic"}, "There is no upsampler 'cubic'; the upsamplers are bilinear, carafe."),
         ("hrnet_ocr", {"width": 0}, "width is at least 1, not 0."),
         ("hrnet_v1", {"classes": 0, **SMALL}, "classes is at least 1, not 0."),

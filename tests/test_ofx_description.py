@@ -85,6 +85,17 @@ def test_every_face_is_a_node(bundle, profile):  # noqa: F811
             assert plugin.version[1] == face.version
 
 
+@isolated
+def test_natron_mixes_and_masks_only_nodes_without_a_mask_of_their_own(bundle):  # noqa: F811
+    """With host mixing on, Natron takes a node's last input for its own mask and shows the source outside it."""
+    with Host(NATRON, bundle) as host:
+        for name, face in _faces().items():
+            made = host.plugin(name).describe_in(GENERAL).properties
+            wanted = int("Mask" not in [entry.name for entry in face.inputs])
+            for what in ("Masking", "Mixing"):
+                assert made[f"kNatronOfxImageEffectPropHost{what}"] == wanted, name
+
+
 @PROFILES
 @isolated
 def test_clips_are_the_inputs(bundle, profile):  # noqa: F811

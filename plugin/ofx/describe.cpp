@@ -82,7 +82,8 @@ void describe(const Face& face, OfxImageEffectHandle effect) {
         bool own_mask = false;
         for (size_t i = 0; i < face.input_count; ++i) own_mask = own_mask || !std::strcmp(face.inputs[i].name, "Mask");
         properties.set(kNatronOfxImageEffectPropHostMasking, !own_mask);
-        properties.set(kNatronOfxImageEffectPropHostMixing, true);
+        // With mixing on, Natron takes the last input for its own mask and shows the source outside it.
+        properties.set(kNatronOfxImageEffectPropHostMixing, !own_mask);
         properties.set(kNatronOfxImageEffectPropChannelSelector, kOfxImageComponentNone);
     }
 }

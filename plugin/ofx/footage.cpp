@@ -151,8 +151,9 @@ void Footage::answer_need(const Value& need, Connection& connection) {
     if (picture.image) {
         hand_over(need, input, picture, frame, connection);
     } else {
-        const std::string sentence = "There is no frame " + std::to_string(frame) + " of the input " +
-                                     instance_.face().inputs[input].name + ".";
+        const Input& missing = instance_.face().inputs[input];
+        const std::string sentence = "There is no frame " + std::to_string(frame) + " of the input " + missing.name +
+                                     (missing.mask ? ", or the host was not told which of its channels is the mask." : ".");
         connection.send(kMissing,
                         {{"job", need.at("job")},
                          {"need", need.at("need")},
