@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from local_engine import ArrayInputs, picture
 
 from nodes.errors import ParameterError
-from nodes.filling.mask import Hole, find_holes, hidden, holes_of
+from nodes.filling.mask import Hole, distance_within, find_holes, hidden, holes_of
 from nodes.filling.regions import LEAST_SIDE, region_of, scale_for, thickness, tiles
 from nodes.footage.window import Window
 
@@ -143,3 +143,18 @@ def test_tiles_cover_every_hole_once_and_see_what_is_around(seed, height, width,
 def test_hidden_is_where_any_hole_is():
     holes = [box_hole(2, 2, 3, 3), box_hole(8, 8, 3, 3)]
     assert hidden(holes, Window(4, 4, 5, 5)).sum() == 2
+
+
+def test_a_hole_is_the_same_bits_wherever_it_lies_in_memory():
+    """OpenCV's distances differ in the last bit with the alignment of their rows; the order of frames must not show."""
+    rng = np.random.default_rng(5)
+    mask = cv2.dilate((rng.random((120, 157)) < 0.002).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    distances = []
+    for shift in range(8):
+        memory = np.zeros(mask.size + 8, bool)
+        memory[shift : shift + mask.size] = ~mask.ravel()
+        distances.append(distance_within(memory[shift : shift + mask.size].reshape(mask.shape)))
+    ys, xs = np.nonzero(mask)
+    exact = np.sqrt(((np.indices(mask.shape).reshape(2, -1, 1) - np.array([ys, xs])[:, None]) ** 2).sum(0).min(1))
+    for distance in distances:
+        np.testing.assert_array_equal(distance, exact.astype(np.float32).reshape(mask.shape))

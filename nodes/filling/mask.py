@@ -91,10 +91,17 @@ def paint(parts: Sequence[tuple[Window, Mask]], window: Window) -> Mask:
     return out
 
 
+def distance_within(mask: Mask) -> Floats:
+    """The distance in pixels `[h,w]` from each True pixel to the nearest False one; 0 where it is False."""
+    distance = np.asarray(cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    # OpenCV's square root differs in its last bit from run to run; what it is taken of is a whole number.
+    return np.asarray(np.sqrt(np.rint(np.square(distance))), np.float32)
+
+
 def _weight(core: Mask, grow: float, feather: float) -> Floats:
     if grow == feather == 0 or not core.any():
         return core.astype(np.float32)
-    distance = np.asarray(cv2.distanceTransform((~core).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    distance = distance_within(~core)
     if feather < 1e-3:
         return (distance <= grow).astype(np.float32)
     across = np.clip((distance - np.float32(grow)) / np.float32(feather), 0, 1)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 
 from nodes.align_grid import Mask
-from nodes.filling.mask import Hole
+from nodes.filling.mask import Hole, distance_within
 from nodes.filling.view import widened
 from nodes.footage.window import Window
 
@@ -21,7 +20,7 @@ SIGHT = 3.0
 
 def thickness(hole: Mask) -> float:
     """Diameter of the largest disc that fits into a hole `[h,w]`, in pixels."""
-    distance = cv2.distanceTransform(np.pad(hole, 1).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = distance_within(np.pad(hole, 1))
     return 2 * float(distance.max())
 
 
