@@ -94,7 +94,7 @@ def paint(parts: Sequence[tuple[Window, Mask]], window: Window) -> Mask:
 def distance_within(mask: Mask) -> Floats:
     """The distance in pixels `[h,w]` from each True pixel to the nearest False one; 0 where it is False."""
     distance = np.asarray(cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
-    # OpenCV's square root differs in its last bit from run to run; what it is taken of is a whole number.
+    # OpenCV's last bit depends on how many threads it has just then; the square is a whole number.
     return np.asarray(np.sqrt(np.rint(np.square(distance))), np.float32)
 
 
