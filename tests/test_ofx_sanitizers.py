@@ -51,7 +51,7 @@ def _libraries(name: str) -> str:
 @pytest.mark.timeout(600)
 def test_a_scene_without_a_report(name, tmp_path):
     preload = _libraries(name)
-    bundle = _own_copy(fixtures.build(name), tmp_path)
+    bundle = fixtures.without_worker(fixtures.build(name), tmp_path)
     environment = {
         "LD_PRELOAD": preload,
         "CLEANPLATE_RUNTIME": str(tmp_path / "run"),
@@ -61,18 +61,6 @@ def test_a_scene_without_a_report(name, tmp_path):
     }
     output = call(play_scene, bundle, environment=environment, prefix=PREFIX[name])
     assert output == "played"
-
-
-def _own_copy(bundle: Path, folder: Path) -> Path:
-    """A bundle that starts no real worker: the scene's is a fake."""
-    own = folder / bundle.name
-    shutil.copytree(bundle, own)
-    program = folder / "python"
-    program.write_text("#!/bin/sh\necho error there is no real worker in this test\n")
-    program.chmod(0o755)
-    (own / "Contents/Resources/worker.txt").write_text(f"python={program}\nfolder=/\nrelease=0.1.0\n")
-    (folder / "run").mkdir(mode=0o700)
-    return own
 
 
 def play_scene(bundle: Path) -> str:

@@ -9,7 +9,7 @@ import msgpack
 import numpy as np
 import pytest
 from ofx_host.clips import Footage
-from ofx_host.fixtures import CORNER, FORMAT, bundle  # noqa: F401
+from ofx_host.fixtures import CORNER, FORMAT, bundle, without_worker  # noqa: F401
 from ofx_host.host import Host, descriptors, threads
 from ofx_host.images import Picture
 from ofx_host.isolated import isolated
@@ -226,15 +226,7 @@ def play(bundle, answers, welcome=None):  # noqa: F811
 @pytest.fixture
 def alone(bundle, tmp_path, monkeypatch):  # noqa: F811
     """A bundle whose real worker is out of reach, and a folder for the fake one's socket."""
-    import shutil
-
-    own = tmp_path / bundle.name
-    shutil.copytree(bundle, own)
-    program = tmp_path / "python"
-    program.write_text("#!/bin/sh\necho error there is no real worker in this test\n")
-    program.chmod(0o755)
-    (own / "Contents/Resources/worker.txt").write_text(f"python={program}\nfolder=/\nrelease=0.1.0\n")
-    (tmp_path / "run").mkdir(mode=0o700)
+    own = without_worker(bundle, tmp_path)
     monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "run"))
     return own
 

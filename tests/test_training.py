@@ -8,7 +8,7 @@ from models.training import bgmv2, pool
 from models.training.folders import FolderExamples
 from models.training.pool import View
 from models.training.procedural import background, composite, sprite
-from models.training.trainer import Settings, Trainer
+from models.training.trainer import Settings, Trainer, learning_rate
 
 
 class Drawn:
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
-    rates = [bgmv2.learning_rate(1.0, step, 100, 10) for step in range(101)]
+    rates = [learning_rate(1.0, step, 100, 10) for step in range(101)]
     assert rates[0] == pytest.approx(0.1, rel=0.01)
     assert max(rates) == pytest.approx(0.98, abs=0.03)
     assert rates[-1] == pytest.approx(0.01)

@@ -232,11 +232,6 @@ def coarse_loss(model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
     return base_loss(pha, fgr, err, batch.pha, batch.fgr)
 
 
-def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine down to 1 % of the peak."""
-    return peak * min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-
-
 def _coarse_view(rng: np.random.Generator, height: int, width: int) -> View:
     frame = math.exp(rng.uniform(math.log(LOWEST), math.log(HIGHEST)))
     return View(height, width, max(frame, height, width * 9 / 16))

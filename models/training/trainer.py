@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import queue
 import threading
 import time
@@ -15,8 +16,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from models.training.bgmv2 import learning_rate
 
 log = logging.getLogger(__name__)
 EMA_DECAY = 0.998
@@ -178,6 +177,11 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
+    """Linear warm-up, then a cosine down to 1 % of the peak."""
+    return peak * min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
 def _on(batch: Any, device: torch.device) -> Any:

@@ -84,6 +84,18 @@ def build(sanitizer: str = "") -> Path:
     return HOUSE / "build" / (f"@{sanitizer}" if sanitizer else "") / "Cleanplate.ofx.bundle"
 
 
+def without_worker(bundle: Path, folder: Path) -> Path:
+    """A copy of a bundle whose real worker is out of reach; `folder`/run is for a fake one's socket."""
+    own = folder / bundle.name
+    shutil.copytree(bundle, own)
+    program = folder / "python"
+    program.write_text("#!/bin/sh\necho error there is no real worker in this test\n")
+    program.chmod(0o755)
+    (own / "Contents/Resources/worker.txt").write_text(f"python={program}\nfolder=/\nrelease=0.1.0\n")
+    (folder / "run").mkdir(mode=0o700)
+    return own
+
+
 @pytest.fixture(scope="session")
 def bundle() -> Path:
     """The OpenFX bundle."""
