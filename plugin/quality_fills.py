@@ -19,6 +19,7 @@ import torch
 
 import models
 from models import weights
+from models.training import metrics
 from models.training.holes import hole
 from models.training.inpaint import OPTIONS
 from models.training.procedural import background, sprite
@@ -29,7 +30,6 @@ HEIGHT, WIDTH = 384, 640
 # Nothing in training draws from this seed.
 UNSEEN = 90311
 SMALLEST, LARGEST = 0.05, 0.20
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 Fill = Callable[[Array, Array], Array]
 
 
@@ -99,23 +99,9 @@ def _unit(codes: object) -> Array:
     return np.asarray(codes, np.float32) / np.float32(255)
 
 
-def error(filled: Array, truth: Array, mask: Array) -> float:
-    """Mean absolute error in the hole."""
-    return float(np.abs(filled - truth)[mask > 0].mean())
-
-
-def dissimilarity(filled: Array, truth: Array, mask: Array) -> float:
-    """1 - SSIM of the luma, its map averaged over the hole."""
-
-    def soft(values: Array) -> Array:
-        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), np.float32)
-
-    a, b = (np.where(mask[..., None] > 0, filled, truth) @ LUMA, truth @ LUMA)
-    mean_a, mean_b = soft(a), soft(b)
-    var_a, var_b, both = soft(a * a) - mean_a**2, soft(b * b) - mean_b**2, soft(a * b) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
-    ssim = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    return float(1 - ssim[mask > 0].mean())
+def merged(filled: Array, truth: Array, mask: Array) -> Array:
+    """The fill in its hole, the truth around it."""
+    return np.where(mask[..., None] > 0, filled, truth)
 
 
 def main() -> int:
@@ -132,8 +118,9 @@ def main() -> int:
         print(f"{title} ({len(pictures)})\n{'method':<28}{'MAE':>8}{'1-SSIM':>9}")
         for name, fill in fills.items():
             pairs = [(fill(picture, holes(i)), picture, holes(i)) for i, picture in enumerate(pictures)]
-            mae = np.mean([error(*pair) for pair in pairs]) * 1e3
-            print(f"{name:<28}{mae:>8.2f}{np.mean([dissimilarity(*pair) for pair in pairs]) * 1e3:>9.1f}", flush=True)
+            mae = np.mean([metrics.mae(*pair) for pair in pairs]) * 1e3
+            unlike = 1e3 - np.mean([metrics.ssim(merged(*pair), *pair[1:]) for pair in pairs]) * 1e3
+            print(f"{name:<28}{mae:>8.2f}{unlike:>9.1f}", flush=True)
     return 0
 
 
