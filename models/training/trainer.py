@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import queue
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,14 +16,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.training import pictures, processes
+from models.training.ahead import ahead
+from models.training.journal import Journal
+
 log = logging.getLogger(__name__)
 EMA_DECAY = 0.998
 CLIP = 5.0
-PREFETCH = 4
+# Nothing in training draws from this seed.
+HELD_SEED = 70707
+RANK_STRIDE = 7_919_000_003
 
 
 class Stage(Protocol):
-    """One stage of a recipe: how to prepare the network, what to show it, what to ask of it."""
+    """One stage of a recipe: how to prepare the network, what to show it, what to ask of it.
+
+    A group of `groups` names its `params` and the `peak` of their learning rate; other entries are Adam's. A stage may
+    further have
+
+    - `preview(model, batch)`: rows of pictures (see `pictures.Row`) of a batch and the network's answer to it;
+    - `judge`, a discriminator, with `judge_groups()` and `judge_loss(batch)`, which is called after `loss` of the same
+      batch; in `loss` the discriminator's weights take no gradient;
+    - `features`, a fixed network for a perceptual loss, or None.
+    """
 
     name: str
     steps: int
@@ -39,7 +53,8 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """`steps` 0 means the stage's own; `save_every` and `log_every` count steps; `accumulate` batches make a step."""
+    """`steps` 0 means the stage's own; `save_every`, `log_every` and `show_every` (0: no pictures) count steps;
+    `accumulate` batches make a step; after `deadline` (of time.monotonic) one more step is made, then it stops."""
 
     folder: Path
     seed: int = 1
@@ -49,108 +64,154 @@ class Settings:
     accumulate: int = 1
     save_every: int = 100
     log_every: int = 20
+    show_every: int = 0
+    deadline: float | None = None
 
 
 class Trainer:
-    """One stage's training. The state after a step depends on seed and step alone, so a killed run goes on unharmed."""
+    """One stage's training. The state after a step depends on seed and step alone, so a killed run goes on unharmed.
 
-    def __init__(self, stage: Stage, model: nn.Module, examples: Any, settings: Settings) -> None:
+    `held` gives the examples of the pictures in the log; without it they are new ones of `examples`.
+    """
+
+    def __init__(self, stage: Stage, model: nn.Module, examples: Any, settings: Settings, held: Any = None) -> None:
         self.stage, self.examples, self.settings = stage, examples, settings
+        self.held = examples if held is None else held
         self.device = torch.device(settings.device)
+        self.processes = processes.current()
         self.model = model.to(self.device)
+        self.judge: nn.Module | None = getattr(stage, "judge", None)
+        for other in (self.judge, getattr(stage, "features", None)):
+            if other is not None:
+                other.to(self.device)
         self.steps = settings.steps or stage.steps
         self.step = 0
-        groups = stage.groups(model)
-        self.optimiser = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99))
+        self.optimisers = [torch.optim.Adam(stage.groups(model), lr=0.0, betas=(0.9, 0.99))]
+        if self.judge is not None:
+            self.optimisers.append(torch.optim.Adam(self._adversary.judge_groups(), lr=0.0))
         self.average: dict[str, Tensor] = {}
         self.checkpoint = settings.folder / f"{stage.name}.pt"
-        self.log = settings.folder / f"{stage.name}.jsonl"
+        self.journal = Journal(settings.folder / f"{stage.name}.jsonl")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage has made all its steps."""
+        return self.step >= self.steps
+
+    @property
+    def _adversary(self) -> Any:
+        return self.stage
 
     def run(self, until: int | None = None) -> dict[str, Tensor]:
-        """Trains from the checkpoint, if there is one, to the end or to step `until`; returns the averaged weights."""
+        """Trains from the checkpoint, if there is one, to the end, to step `until` or to the settings' deadline;
+        returns the averaged weights."""
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._load()
         else:
             self.stage.prepare(self.model)
+            for module in filter(None, (self.model, self.judge)):
+                self.processes.start_alike(module)
             self.average = {key: value.clone() for key, value in self.model.state_dict().items()}
-        self.stage.set_mode(self.model)
+        self._set_mode()
         last = min(self.steps, until or self.steps)
         began = time.monotonic()
-        for batches in self._batches(last):
-            losses = self._step(batches)
-            if self.step % self.settings.log_every == 0 or self.step == last:
-                self._write_log(losses, time.monotonic() - began)
-            if self.step % self.settings.save_every == 0 or self.step == last:
-                self._save()
+        with closing(ahead(self._batches, self.step, last)) as steps:
+            for batches in steps:
+                losses = self._step(batches)
+                late = self._late()
+                if self.processes.first:
+                    if self._due(self.settings.log_every, last):
+                        self._write_log(losses, time.monotonic() - began)
+                    if late or self._due(self.settings.save_every, last):
+                        self._save()
+                    if self.settings.show_every and self._due(self.settings.show_every, last):
+                        self._show()
+                if late:
+                    break
         return self.average
 
-    def _batches(self, last: int) -> Iterator[list[Any]]:
-        """Each step's batches, made ahead in a thread; what they show depends on seed, stage and step alone."""
-        ready: queue.Queue[list[Any] | BaseException] = queue.Queue(PREFETCH)
-        stop = threading.Event()
+    def _due(self, every: int, last: int) -> bool:
+        return self.step % every == 0 or self.step == last
 
-        def make() -> None:
-            try:
-                for step in range(self.step, last):
-                    rng = np.random.default_rng([self.settings.seed, *self.stage.name.encode(), step])
-                    count = self.settings.accumulate
-                    batches = [self.stage.batch(self.examples, rng, step / self.steps) for _ in range(count)]
-                    while not stop.is_set():
-                        try:
-                            ready.put(batches, timeout=0.5)
-                            break
-                        except queue.Full:
-                            continue
-                    if stop.is_set():
-                        return
-            except BaseException as error:
-                ready.put(error)
+    def _late(self) -> bool:
+        deadline = self.settings.deadline
+        return deadline is not None and self.processes.any(time.monotonic() > deadline, self.device)
 
-        maker = threading.Thread(target=make, name="examples", daemon=True)
-        maker.start()
-        try:
-            for _ in range(self.step, last):
-                batches = ready.get()
-                if isinstance(batches, BaseException):
-                    raise batches
-                yield batches
-        finally:
-            stop.set()
-            maker.join()
+    def _set_mode(self) -> None:
+        self.stage.set_mode(self.model)
+        if self.judge is not None:
+            self.judge.train()
+
+    def _batches(self, step: int) -> list[Any]:
+        """A step's batches; what they show depends on seed, stage, step and process alone."""
+        own = [self.processes.rank] if self.processes.rank else []
+        rng = np.random.default_rng([self.settings.seed, *self.stage.name.encode(), step, *own])
+        return [self.stage.batch(self.examples, rng, step / self.steps) for _ in range(self.settings.accumulate)]
 
     def _step(self, batches: list[Any]) -> dict[str, float]:
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(group["peak"], self.step, self.steps, self.stage.warmup)
-        self.optimiser.zero_grad(set_to_none=True)
+        torch.manual_seed(self.settings.seed * 1_000_003 + self.step + self.processes.rank * RANK_STRIDE)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(group["peak"], self.step, self.steps, self.stage.warmup)
+            optimiser.zero_grad(set_to_none=True)
         total: dict[str, float] = {}
-        for batch in batches:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half):
-                losses = self.stage.loss(self.model, _on(batch, self.device))
-            (losses["total"] / len(batches)).backward()
-            for name, value in losses.items():
-                total[name] = total.get(name, 0.0) + float(value.detach()) / len(batches)
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
-        self.optimiser.step()
+        for batch in (_on(batch, self.device) for batch in batches):
+            if self.judge is not None:
+                self.judge.requires_grad_(False)
+            self._learn(partial(self.stage.loss, self.model, batch), len(batches), total)
+            if self.judge is not None:
+                self.judge.requires_grad_(True)
+                self._learn(partial(self._adversary.judge_loss, batch), len(batches), total, "judge ")
+        for module, optimiser in zip((self.model, self.judge), self.optimisers, strict=False):
+            assert module is not None
+            self.processes.average_gradients(module.parameters())
+            self.processes.average_buffers(module)
+            nn.utils.clip_grad_norm_(module.parameters(), CLIP)
+            optimiser.step()
         self.step += 1
         self._follow()
         return total
+
+    def _learn(
+        self, ask: Callable[[], dict[str, Tensor]], count: int, total: dict[str, float], prefix: str = ""
+    ) -> None:
+        """Gradients of one batch of `count`; adds its losses to `total`."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half):
+            losses = ask()
+        (losses["total"] / count).backward()
+        for name, value in losses.items():
+            total[prefix + name] = total.get(prefix + name, 0.0) + float(value.detach()) / count
 
     def _follow(self) -> None:
         """Moves the average, batch-norm statistics included, towards the weights."""
         decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for key, value in self.model.state_dict().items():
-                if value.is_floating_point():
+                # Spectral norm's vectors have length 1, which their average has not.
+                if value.is_floating_point() and not key.endswith(("weight_u", "weight_v")):
                     self.average[key].lerp_(value, 1 - decay)
                 else:
                     self.average[key].copy_(value)
 
+    def _show(self) -> None:
+        """A PNG of what the averaged weights answer to a fixed batch, where the stage says how."""
+        preview = getattr(self.stage, "preview", None)
+        if preview is None:
+            return
+        rng = np.random.default_rng([HELD_SEED, *self.stage.name.encode()])
+        batch = _on(self.stage.batch(self.held, rng, 1.0), self.device)
+        own = {key: value.clone() for key, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        self.model.eval()
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half):
+            rows = preview(self.model, batch)
+        self.model.load_state_dict(own)
+        self._set_mode()
+        pictures.write(self.settings.folder / "pictures" / f"{self.stage.name}_{self.step:06}.png", rows)
+
     def _write_log(self, losses: dict[str, float], seconds: float) -> None:
-        entry = {"step": self.step, **{name: round(value, 6) for name, value in losses.items()}}
-        with self.log.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        self.journal.write(self.step, losses)
         log.info("%s %d/%d: loss %.4f, %.0f s", self.stage.name, self.step, self.steps, losses["total"], seconds)
 
     def _save(self) -> None:
@@ -160,8 +221,10 @@ class Trainer:
             "seed": self.settings.seed,
             "model": self.model.state_dict(),
             "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimisers[0].state_dict(),
         }
+        if self.judge is not None:
+            state |= {"judge": self.judge.state_dict(), "judge_optimiser": self.optimisers[1].state_dict()}
         temporary = self.checkpoint.with_suffix(".part")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
@@ -176,7 +239,12 @@ class Trainer:
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
         self.average = state["average"]
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimisers[0].load_state_dict(state["optimiser"])
+        if self.judge is not None:
+            self.judge.load_state_dict(state["judge"])
+            self.optimisers[1].load_state_dict(state["judge_optimiser"])
+        if self.processes.first:
+            self.journal.forget_after(self.step)
 
 
 def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
