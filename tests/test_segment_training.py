@@ -26,7 +26,7 @@ def sheet(height=96, width=128, grey=0.4):
 class Drawn:
     """Rigs on plain grey."""
 
-    def example(self, rng, view):
+    def example(self, rng, view, ease=0.0):
         ground = np.full((view.height, view.width, 3), 0.4, np.float32)
         return strew(rng, Sheet(ground, np.zeros((view.height, view.width), np.uint8)), ENOUGH, [])
 
@@ -94,6 +94,24 @@ def test_examples_come_from_their_seed_alone(drawn):
     for seed in range(12):
         seen |= set(np.unique(examples.example(np.random.default_rng(seed), View(160, 160, 1080)).labels))
     assert seen == set(range(len(CLASSES)))
+
+
+def test_easy_examples_have_nothing_that_looks_like_a_rig(drawn, monkeypatch):
+    looked = []
+    monkeypatch.setattr(rigs, "lookalike", lambda *_: looked.append(1))
+    examples = RigPool(drawn)
+    for seed in range(8):
+        examples.example(np.random.default_rng(seed), View(96, 96, 1080), ease=1.0)
+    assert not looked
+    for seed in range(8):
+        examples.example(np.random.default_rng(seed), View(96, 96, 1080), ease=0.0)
+    assert looked
+
+
+def test_the_first_steps_are_easy_and_the_last_stage_is_not():
+    stage = segment.SmallStage()
+    assert [stage.ease(p) for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.68), 0.2]
+    assert segment.LargeStage().ease(0.0) == 0.0
 
 
 def train(folder, until=None):

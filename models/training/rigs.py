@@ -40,8 +40,11 @@ class Rigged:
 class RigExamples(Protocol):
     """Where training examples come from."""
 
-    def example(self, rng: np.random.Generator, view: View) -> Rigged:
-        """One example seen through `view`; the same generator state gives the same example."""
+    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0) -> Rigged:
+        """One example seen through `view`; the same generator state gives the same example.
+
+        ease: how likely (0..1) the rigs lie alone on a plain or soft picture.
+        """
         ...
 
 
@@ -118,9 +121,11 @@ class RigPool:
         self.pool = Pool(folder, part)
         self.figures = [i for i in self.pool.some_sprites if self.pool.notes[i]["kind"] in FIGURES]
 
-    def example(self, rng: np.random.Generator, view: View) -> Rigged:
-        """One example seen through `view`."""
+    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0) -> Rigged:
+        """One example seen through `view`; `ease` see RigExamples."""
         unit = view.frame / HD
+        if ease and rng.random() < ease:
+            return self._easy(rng, view, unit)
         sheet = Sheet(self._scene(rng, view), np.zeros((view.height, view.width), np.uint8), unit)
         layers = [self._figure(rng, view) for _ in range(int(rng.choice([0, 1, 2], p=[0.55, 0.35, 0.1])))]
         busy = max(1, round(view.height * view.width / (256 * unit) ** 2 / 6))
@@ -133,6 +138,14 @@ class RigPool:
         if rng.random() < 0.12:
             counts = Strewn(counts.lookalikes, 0, 0, 0)
         return strew(rng, sheet, counts, layers)
+
+    def _easy(self, rng: np.random.Generator, view: View, unit: float) -> Rigged:
+        """Rigs without figures and look-alikes, half of the time over a scene out of focus."""
+        scene = self._scene(rng, view)
+        if rng.random() < 0.5:
+            scene = np.asarray(cv2.GaussianBlur(scene, (0, 0), rng.uniform(4, 24) * unit), np.float32)
+        counts = Strewn(0, int(rng.random() < 0.5), int(rng.random() < 0.6), int(rng.random() < 0.35))
+        return strew(rng, Sheet(scene, np.zeros((view.height, view.width), np.uint8), unit), counts, [])
 
     def _scene(self, rng: np.random.Generator, view: View) -> Array:
         """A piece of a scene near its own resolution, so that its texture is as crisp as a frame's."""

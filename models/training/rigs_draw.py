@@ -15,7 +15,7 @@ from models.training.rigs_paint import MARKER, STAND, WIRE, Metal, Points, Sheet
 
 MARKERS = {"cross": 0.34, "dot": 0.14, "ring": 0.12, "bowtie": 0.17, "checker": 0.14, "ball": 0.09}
 PLAIN_DOT = 14.0  # a larger plain disc may be anything
-WIDEST_WIRE = 8.0
+WIRE_WIDTH = (1.4, 8.0)
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
@@ -112,7 +112,7 @@ def _marker(
 def wires(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:
     """One wire, cable or string through `at`, or a few side by side: straight, sagging, hanging or curled."""
     line = _course(rng, at, reach)
-    width = _between(rng, 1.0, WIDEST_WIRE) * sheet.unit
+    width = _between(rng, *WIRE_WIDTH) * sheet.unit
     width = max(width, 0.9)
     ink = visible(rng, sheet.at(line))
     if rng.random() < 0.5:
