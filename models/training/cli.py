@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.training.recipes import Recipe
+    from torch import Tensor
 
+    from models.training.recipes import Recipe
+    from models.training.trainer import Stage
+
+log = logging.getLogger(__name__)
 POOL = {"sprites": 720, "scenes": 300}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command; what they mean is in their help."""
-    parser.add_argument("network", choices=("bgmv2", "inpaint", "segment"))
+    parser.add_argument("network", choices=("bgmv2", "rvm", "inpaint", "pennet", "structureflow", "segment"))
     parser.add_argument(
         "--out", required=True, metavar="FOLDER", help="checkpoints, logs and the weights; continued if it exists"
     )
@@ -24,75 +29,172 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="procedural",
         metavar="procedural|FOLDER",
-        help="own pictures: fgr/, pha/, bgr/ (bgmv2) or bgr/ (inpaint)",
+        help="own pictures: fgr/, pha/, bgr/ (bgmv2) or bgr/ (inpaint, pennet, structureflow)",
     )
     parser.add_argument("--pool", metavar="FOLDER", help="where procedural pictures are kept, default: OUT/pool")
     parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")
     parser.add_argument("--scenes", type=int, default=POOL["scenes"], help="backgrounds to draw")
     parser.add_argument("--backbone", default="mobilenetv2", choices=("mobilenetv2", "resnet50", "resnet101"))
-    parser.add_argument("--stage", default="all", help="one of the recipe's stages, default: all of them")
+    parser.add_argument(
+        "--stage", default="all", help="one of the recipe's stages, default: all of them, one after the other"
+    )
     parser.add_argument("--start", metavar="FILE", help="weights to start from, instead of the stage before")
     parser.add_argument("--steps", type=int, default=0, help="of the stage, default: its own")
     parser.add_argument("--until", type=int, help="stop at this step; a later run goes on from there")
+    parser.add_argument(
+        "--minutes", type=float, help="stop after this time, checkpoint written; the same command goes on from there"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=500,
+        metavar="STEPS",
+        help="steps from one PNG in OUT/pictures to the next; 0: none",
+    )
+    parser.add_argument(
+        "--features",
+        metavar="FILE",
+        help="a network that perceptual losses look through: ResNet-50 (inpaint's stage adversarial), VGG-19 "
+        "(structureflow); without it these terms are left out",
+    )
     parser.add_argument("--accumulate", type=int, default=1, help="batches per step")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; under torchrun cuda means each its own")
     parser.add_argument("--full-precision", action="store_true", help="no bfloat16")
 
 
 def run(options: argparse.Namespace) -> int:
     """Trains; 0 when the weights are written. Wrong data end in a sentence."""
+    began = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        path = _train(options)
+        _train(options, began)
     except (ValueError, FileNotFoundError) as error:
         print(f"cleanplate: {error}", file=sys.stderr)
         return 1
-    print(f"weights: {path}")
     return 0
 
 
-def _train(options: argparse.Namespace) -> Path:
-    import torch
-
-    from models import weights
-    from models.training import recipes
-    from models.training.trainer import Settings, Trainer
+def _train(options: argparse.Namespace, began: float) -> None:
+    from models.training import processes, recipes
 
     recipe = recipes.find(options.network, options.backbone)
     stages = recipe.stages_named(options.stage)
     if options.until and len(stages) > 1:
         raise ValueError("--until stops one stage: name it with --stage")
-    out = Path(options.out)
-    examples = _examples(options, recipe, out)
+    if options.start and recipe.parts:
+        raise ValueError(f"{options.network} trains several networks: --start, one file, does not fit")
+    _look_through(options, recipe, stages)
+    with processes.together(options.device) as device:
+        group = processes.current()
+        logging.getLogger("models.training").setLevel(logging.INFO if group.first else logging.WARNING)
+        examples, held = _examples(options, recipe)
+        state, unfinished = _run(options, recipe, stages, (examples, held), device, began)
+        if group.first:
+            _export(Path(options.out), recipe, state)
+            if unfinished:
+                print(f"{unfinished}; the same command goes on")
+
+
+def _look_through(options: argparse.Namespace, recipe: Recipe, stages: list[Stage]) -> None:
+    """Gives the stages that ask for it the network of --features."""
+    asking = [stage for stage in stages if hasattr(stage, "features")]
+    if options.features and not (asking and recipe.features):
+        raise ValueError(f"no stage to be run of {options.network} has a perceptual loss: leave --features out")
+    for stage in asking:
+        if options.features and recipe.features:
+            stage.features = recipe.features(Path(options.features))
+        else:
+            log.info("%s: without --features, so without the losses that look through it", stage.name)
+
+
+def _run(
+    options: argparse.Namespace,
+    recipe: Recipe,
+    stages: list[Stage],
+    examples: tuple[Any, Any],
+    device: str,
+    began: float,
+) -> tuple[dict[str, Tensor], str]:
+    """The averaged weights after the last stage that ran, and what stopped it early, if anything did."""
+    import torch
+
+    from models import weights
+    from models.training.trainer import Settings, Trainer
+
     settings = Settings(
-        out, options.seed, options.steps, options.device, not options.full_precision, options.accumulate
+        Path(options.out),
+        options.seed,
+        options.steps,
+        device,
+        not options.full_precision,
+        options.accumulate,
+        show_every=options.pictures,
+        deadline=began + 60 * options.minutes if options.minutes else None,
     )
     torch.manual_seed(options.seed)
     model = recipe.new_model()
+    before = recipe.stage_before(stages[0].name)
+    continued = (settings.folder / f"{stages[0].name}.pt").exists()
+    left = {} if continued else _left_by(settings.folder, before)
     if options.start:
         model.load_state_dict(weights.fit(weights.load_state_dict(options.start), recipe.network, dict(recipe.options)))
-    state = model.state_dict()
+    elif "average" in left:
+        model.load_state_dict(left["average"])
+        log.info("%s goes on from %s at step %d", stages[0].name, before, left["step"])
+    elif before and not continued:
+        log.info("%s starts with new weights: there is no stage %s in %s", stages[0].name, before, settings.folder)
+    state, judges = model.state_dict(), {before: left.get("judge")}
     for stage in stages:
         model.load_state_dict(state)
-        state = Trainer(stage, model, examples, settings).run(options.until)
-    path = out / f"{recipe.file}.safetensors"
-    weights.save(
-        path, compact(state), recipe.network, dict(recipe.options), licence="Apache-2.0", source="cleanplate train"
-    )
-    return path
+        judge = judges.get(getattr(stage, "judge_from", ""))
+        if judge:
+            stage.judge.load_state_dict(judge)  # type: ignore[attr-defined]
+        trainer = Trainer(stage, model, examples[0], settings, examples[1])
+        state = trainer.run(options.until)
+        if trainer.judge is not None:
+            judges[stage.name] = trainer.judge.state_dict()
+        if not trainer.finished:
+            return state, f"stopped at step {trainer.step} of {trainer.steps} of the stage {stage.name}"
+    return state, ""
 
 
-def _examples(options: argparse.Namespace, recipe: Recipe, out: Path) -> Any:
-    from models.training import pool
+def _left_by(folder: Path, stage: str) -> dict[str, Any]:
+    """The checkpoint of a stage, empty if there is none."""
+    import torch
+
+    path = folder / f"{stage}.pt"
+    if not stage or not path.exists():
+        return {}
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _export(out: Path, recipe: Recipe, state: dict[str, Tensor]) -> None:
+    from models import weights
+
+    for part, own in recipe.weights(state):
+        path = out / f"{part.file}.safetensors"
+        weights.save(
+            path, compact(own), part.network, dict(part.options), licence="Apache-2.0", source="cleanplate train"
+        )
+        print(f"weights: {path}")
+
+
+def _examples(options: argparse.Namespace, recipe: Recipe) -> tuple[Any, Any]:
+    """What to train on, and what the pictures in the log show."""
+    from models.training import pool, processes
 
     if options.data != "procedural":
         if recipe.own is None:
             raise ValueError(f"{options.network} trains on procedural pictures only: leave --data out")
-        return recipe.own(Path(options.data))
-    drawn = Path(options.pool) if options.pool else out / "pool"
-    pool.build(drawn, options.sprites, options.scenes)
-    return recipe.drawn(drawn)
+        return recipe.own(Path(options.data)), None
+    drawn = Path(options.pool) if options.pool else Path(options.out) / "pool"
+    group = processes.current()
+    if group.first:
+        pool.build(drawn, options.sprites, options.scenes)
+    group.wait()
+    return recipe.drawn(drawn), recipe.held(drawn) if recipe.held else None
 
 
 def compact(state):  # type: ignore[no-untyped-def]
