@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models import weights
-from models.training import cli, evaluate_segment, pool, segment
+from models.training import cli, evaluate_segment, pool, rigs, segment
 from models.training.pool import View
 from models.training.rigs import CLASSES, Rigged, RigPool, Strewn, strew
 from models.training.rigs_draw import markers, stand, wires
