@@ -20,9 +20,10 @@ lock:
 demo: $(STAMP)
 	$(VENV)/bin/cleanplate demo
 
-bench: $(STAMP)
+bench: $(STAMP) plugin
 	$(VENV)/bin/python -m plugin.bench
 	$(VENV)/bin/python -m plugin.bench_networks
+	$(VENV)/bin/python -m plugin.bench_host
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -q

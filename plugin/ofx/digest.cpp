@@ -15,13 +15,21 @@ uint64_t stirred(uint64_t state, uint64_t word) {
 // Every step is one-to-one in the state and in the word, so that a single difference can never get lost.
 void Digest::add(const void* bytes, size_t size) {
     const auto* at = static_cast<const unsigned char*>(bytes);
-    uint64_t words[4];
-    for (size_t left = size; left; left -= left < sizeof words ? left : sizeof words, at += sizeof words) {
-        if (left < sizeof words) std::memset(words, 0, sizeof words);
-        std::memcpy(words, at, left < sizeof words ? left : sizeof words);
-        for (int lane = 0; lane < 4; ++lane) lanes_[lane] = stirred(lanes_[lane], words[lane]);
+    uint64_t words[4], lanes[4];
+    std::memcpy(lanes, lanes_, sizeof lanes);
+    size_t left = size;
+    // Copies of a fixed size become plain loads, and the lanes stay in registers.
+    for (; left >= sizeof words; left -= sizeof words, at += sizeof words) {
+        std::memcpy(words, at, sizeof words);
+        for (int lane = 0; lane < 4; ++lane) lanes[lane] = stirred(lanes[lane], words[lane]);
     }
-    lanes_[0] = stirred(lanes_[0], size);
+    if (left) {
+        std::memset(words, 0, sizeof words);
+        std::memcpy(words, at, left);
+        for (int lane = 0; lane < 4; ++lane) lanes[lane] = stirred(lanes[lane], words[lane]);
+    }
+    lanes[0] = stirred(lanes[0], size);
+    std::memcpy(lanes_, lanes, sizeof lanes);
 }
 
 void Digest::add(const std::string& text) { add(text.data(), text.size()); }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ofx_host import standard
-from ofx_host.images import CHANNELS, COMPONENTS, Image, Layout, Picture, buffer_of
+from ofx_host.images import CHANNELS, COMPONENTS, Buffer, Image, Layout, Picture, buffer_of
 from ofx_host.properties import PropertySet
 
 COLOUR = "uk.co.thefoundry.OfxImagePlaneColour"
@@ -110,6 +110,9 @@ class Clip:
     def connect(self, footage: Footage | None) -> None:
         """Connects, or with None disconnects; the effect asks for its preferences afterwards."""
         self.footage = footage
+        if footage is not None and isinstance(footage.pictures, Mapping) and not self.host.careful:
+            for picture in footage.pictures.values():
+                self._buffer(picture)
         values = {"OfxImageClipPropConnected": int(footage is not None or self.is_output)}
         if footage is not None:
             picture = footage.at(footage.frames[0])
@@ -165,5 +168,13 @@ class Clip:
         picture = scaled(converted(picture, self.properties["OfxImageEffectPropComponents"]), scale)
         values["OfxImagePropUniqueIdentifier"] = picture.identifier or f"{self.name} {time} {id(self.footage)}"
         values["OfxImagePropField"] = self.footage.field
+        return Image(self.host, self, self._buffer(picture), picture.corner, time, **values)
+
+    def _buffer(self, picture: Picture) -> Buffer:
         layout: Layout = self.host.profile.layout
-        return Image(self.host, self, buffer_of(picture, layout), picture.corner, time, **values)
+        if self.host.careful:
+            return buffer_of(picture, layout)
+        kept: dict[int, tuple[Picture, Buffer]] = self.host.kept
+        if id(picture) not in kept:
+            kept[id(picture)] = (picture, buffer_of(picture, layout))
+        return kept[id(picture)][1]

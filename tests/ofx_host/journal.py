@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class Journal:
     def __init__(self) -> None:
         self.wrongs: list[str] = []
         self.messages: list[Message] = []
+        # How long the last action of each name took, in seconds.
+        self.seconds: dict[str, float] = {}
         self._current = threading.local()
 
     @contextmanager
@@ -31,9 +34,11 @@ class Journal:
         stack = self._stack()
         images: list[Any] = []
         stack.append((name, effect, images))
+        began = time.perf_counter()
         try:
             yield images
         finally:
+            self.seconds[name] = time.perf_counter() - began
             stack.pop()
 
     def _stack(self) -> list[tuple[str, Any, list[Any]]]:
