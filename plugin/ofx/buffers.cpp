@@ -72,10 +72,9 @@ std::shared_ptr<Parcel> Outgoing::take(size_t size) {
         parcel = *best;
         free_.erase(best);
     } else {
-        NewMemory memory = create_memory(size);
-        const uint32_t number = away_.size() < kMostAway ? ++last_ : 0;
-        parcel = std::make_shared<Parcel>(
-            Parcel{number, std::move(memory.descriptor), std::move(memory.mapping)});
+        NewMemory made = create_memory(size);
+        const uint32_t number = os::kKeepUntilReleased || away_.size() < kMostAway ? ++last_ : 0;
+        parcel = std::make_shared<Parcel>(Parcel{number, std::move(made.memory), std::move(made.mapping)});
     }
     if (parcel->number) away_[parcel->number] = parcel;
     return parcel;

@@ -60,7 +60,7 @@ private:
 // A buffer that goes to the worker.
 struct Parcel {
     uint32_t number;
-    Descriptor descriptor;
+    os::Memory shared;
     std::shared_ptr<Mapping> memory;
     bool announced = false;
 };

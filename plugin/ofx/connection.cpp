@@ -22,8 +22,8 @@ void Connection::send(int code, Value::Map fields, const Patience& patience) {
 
 void Connection::send(int code, Value::Map fields, Parcel& parcel, const Patience& patience) {
     tidy(patience);
-    const int descriptor = parcel.announced && parcel.number ? -1 : parcel.descriptor.number();
-    wire_.send(code, Value(std::move(fields)), patience, descriptor);
+    wire_.send(code, Value(std::move(fields)), patience,
+               parcel.announced && parcel.number ? nullptr : &parcel.shared);
     parcel.announced = true;
 }
 

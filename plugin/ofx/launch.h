@@ -5,9 +5,18 @@
 
 #include "descriptor.h"
 #include "patience.h"
-#include "places.h"
 
 namespace cleanplate {
+
+// How the worker is started.
+struct Launch {
+    std::string python;
+    std::string folder;
+    std::string release;
+};
+
+// What the bundle says about that. Throws UserError where it is not there.
+Launch read_launch();
 
 // The lock of the runtime folder, which whoever starts a worker holds. Throws Cancelled, UserError.
 Descriptor lock_folder(const Patience& patience);

@@ -1,9 +1,7 @@
 #include "patience.h"
 
-#include <poll.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <thread>
 
 #include "errors.h"
 
@@ -23,14 +21,10 @@ void Patience::check() const {
     if (aborted_ && aborted_()) throw Cancelled{};
 }
 
-bool Patience::wait_for(int descriptor, short events, Clock::time_point until) const {
+bool Patience::wait_for(const std::function<bool(std::chrono::milliseconds)>& ready, Clock::time_point until) const {
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now());
-        const auto step = std::clamp(left, std::chrono::milliseconds(0), kLookAgain);
-        pollfd entry{descriptor, events, 0};
-        const int ready = ::poll(&entry, 1, static_cast<int>(step.count()));
-        if (ready > 0) return true;
-        if (ready < 0 && errno != EINTR) throw ConnectionLost("its connection cannot be waited for");
+        if (ready(std::clamp(left, std::chrono::milliseconds(0), kLookAgain))) return true;
         check();
         if (Clock::now() >= until) return false;
     }
@@ -38,7 +32,7 @@ bool Patience::wait_for(int descriptor, short events, Clock::time_point until) c
 
 void Patience::sleep(std::chrono::milliseconds time) const {
     check();
-    ::poll(nullptr, 0, static_cast<int>(std::min(time, kLookAgain).count()));
+    std::this_thread::sleep_for(std::min(time, kLookAgain));
     check();
 }
 

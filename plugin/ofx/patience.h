@@ -19,8 +19,9 @@ public:
     // Throws Cancelled once the host does not want the frame any more.
     void check() const;
 
-    // Waits until a descriptor can be read or written; false when `until` came first. Throws Cancelled.
-    bool wait_for(int descriptor, short events, Clock::time_point until) const;
+    // Waits until something is ready; false when `until` came first. `ready` waits for it at most so long and says
+    // whether it is. Throws Cancelled.
+    bool wait_for(const std::function<bool(std::chrono::milliseconds)>& ready, Clock::time_point until) const;
 
     void sleep(std::chrono::milliseconds time) const;
 

@@ -7,7 +7,7 @@ OFX_ROOT := build$(if $(SANITIZE),/@$(SANITIZE))
 OFX_BUNDLE := $(OFX_ROOT)/Cleanplate.ofx.bundle
 OFX_BINARY := $(OFX_BUNDLE)/Contents/Linux-x86-64/Cleanplate.ofx
 OFX_WORK := $(OFX_ROOT)/ofx
-OFX_SOURCES := $(wildcard plugin/ofx/*.cpp)
+OFX_SOURCES := $(wildcard plugin/ofx/*.cpp plugin/ofx/posix/*.cpp plugin/ofx/linux/*.cpp)
 OFX_OBJECTS := $(OFX_SOURCES:plugin/ofx/%.cpp=$(OFX_WORK)/%.o) $(OFX_WORK)/faces.o
 OFX_FACES := $(wildcard nodes/*.yaml) nodes/face.py nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
 OFX_FLAGS := -std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Iplugin/ofx -I$(OFX_WORK)
@@ -29,6 +29,7 @@ $(OFX_WORK)/faces.cpp: $(STAMP) $(OFX_FACES)
 $(OFX_WORK)/face_count.h: $(OFX_WORK)/faces.cpp
 
 $(OFX_WORK)/%.o: plugin/ofx/%.cpp plugin/ofx/plugin.mk | $(OFX_WORK)/face_count.h
+	@mkdir -p $(@D)
 	$(CXX) $(OFX_FLAGS) -MMD -MP -c $< -o $@
 
 $(OFX_WORK)/faces.o: $(OFX_WORK)/faces.cpp

@@ -1,17 +1,10 @@
 #include "reach.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <optional>
 
 #include "errors.h"
 #include "launch.h"
+#include "places.h"
 
 namespace cleanplate {
 namespace {
@@ -32,39 +25,18 @@ std::string sentence_of(std::string text) {
     return text;
 }
 
-// A connected socket; none where nobody listens.
-std::optional<Descriptor> connect_socket(const std::string& path, const Patience& patience) {
-    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) throw UserError("The worker cannot be reached: too many files are open.");
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    const auto limit = Clock::now() + kGreeting;
-    while (::connect(socket.number(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-        if (errno == EACCES) throw UserError("The worker's socket " + path + " cannot be opened.");
-        if ((errno != EAGAIN && errno != EINTR) || Clock::now() > limit) return std::nullopt;
-        patience.sleep(std::chrono::milliseconds(10));
-    }
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::getsockopt(socket.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-        (peer.uid != ::getuid() && peer.uid != 0))
-        throw UserError("The worker's socket " + path + " belongs to another user.");
-    return socket;
-}
-
 // A greeted connection; none where there is no worker, or one that makes room for another. `ours` says that we have
 // just started the worker, so that one of another version is there to stay.
 std::unique_ptr<Connection> greet(const std::string& device, const std::string& release, const Patience& patience,
                                   bool ours = false) {
-    auto socket = connect_socket(socket_path(device), patience);
-    if (!socket) return nullptr;
-    Wire wire(std::move(*socket));
+    auto stream = os::connect(meeting_place(device), patience);
+    if (!stream) return nullptr;
+    Wire wire(std::move(stream));
     try {
         wire.send(kHello,
                   Value(Value::Map{{"release", Value(release)},
                                    {"build", Value("current")},
-                                   {"pid", Value(static_cast<int64_t>(::getpid()))},
+                                   {"pid", Value(os::process_id())},
                                    {"name", Value("OpenFX")}}),
                   patience);
         const auto answer = wire.receive(patience, Clock::now() + kGreeting);

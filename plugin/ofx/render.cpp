@@ -1,7 +1,5 @@
 #include "render.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -13,6 +11,7 @@
 #include "places.h"
 #include "planes.h"
 #include "process.h"
+#include "system.h"
 
 namespace cleanplate {
 namespace {
@@ -87,14 +86,6 @@ void fill(const ClipImage& image, const Area& wanted, const Area& format, const 
         std::fill_n(row + static_cast<size_t>(inside.x2 - image.area().x1) * to_channels,
                     static_cast<size_t>(window.x2 - inside.x2) * to_channels, 0.0f);
     }
-}
-
-// Tells a file from another of the same name; "" for what is no file.
-std::string stamp_of(const std::string& path) {
-    struct stat status {};
-    if (path.empty() || ::stat(path.c_str(), &status) != 0) return "";
-    return std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
-           std::to_string(status.st_mtim.tv_nsec) + " " + std::to_string(status.st_ino);
 }
 
 bool names_file(const Face& face, const std::string& parameter) {
@@ -181,7 +172,7 @@ private:
                          {"time", Value(time_)},
                          {"scale", Value(scale_x_)},
                          {"params", Value(std::move(params))},
-                         {"weights", Value(stamp_of(whole_path(instance_.text("weights", time_))))},
+                         {"weights", Value(os::stamp(whole_path(instance_.text("weights", time_))))},
                          {"inputs", Value(footage.spans())}})
             .pack(key);
         return key;

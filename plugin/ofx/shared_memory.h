@@ -1,18 +1,18 @@
-// Memory that is shared with the worker by passing a descriptor (Linux: sealed memfd).
+// Memory that is shared with the worker.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
-#include "descriptor.h"
+#include "system.h"
 
 namespace cleanplate {
 
 // Mapped memory, unmapped when this goes.
 class Mapping {
 public:
-    Mapping(int descriptor, size_t size);  // throws std::bad_alloc
+    Mapping(const Descriptor& memory, size_t size);  // throws std::bad_alloc
     ~Mapping();
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
@@ -26,7 +26,7 @@ private:
 };
 
 struct NewMemory {
-    Descriptor descriptor;
+    os::Memory memory;
     std::shared_ptr<Mapping> mapping;
 };
 

@@ -1,15 +1,15 @@
-// Framed messages and file descriptors over a local socket; plugin/worker/wire.py is the other end.
+// Framed messages and memory over a local stream; plugin/worker/wire.py is the other end.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "descriptor.h"
 #include "msgpack.h"
 #include "patience.h"
+#include "system.h"
 
 namespace cleanplate {
 
@@ -26,10 +26,10 @@ struct OtherVersion {
 
 class Wire {
 public:
-    explicit Wire(Descriptor socket) : socket_(std::move(socket)) {}
+    explicit Wire(std::unique_ptr<os::Stream> stream) : stream_(std::move(stream)) {}
 
-    // Sends a message whole, and a descriptor with it unless that is negative. Throws ConnectionLost, Cancelled.
-    void send(int code, const Value& fields, const Patience& patience, int descriptor = -1);
+    // Sends a message whole, and memory with it if there is any. Throws ConnectionLost, Cancelled.
+    void send(int code, const Value& fields, const Patience& patience, const os::Memory* memory = nullptr);
 
     // The next message; nothing if none has begun to arrive until then. Throws ConnectionLost, Cancelled, OtherVersion.
     std::optional<Message> receive(const Patience& patience, Clock::time_point until);
@@ -39,11 +39,9 @@ public:
 
 private:
     std::optional<Message> parse();
-    bool read_some();
 
-    Descriptor socket_;
+    std::unique_ptr<os::Stream> stream_;
     std::string bytes_;
-    std::deque<Descriptor> descriptors_;
     bool broken_ = false;
 };
 

@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "errors.h"
-
-extern char** environ;
+#include "posix/flavour.h"
+#include "posix/pages.h"
+#include "posix/places.h"
 
 namespace cleanplate {
 namespace {
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds kStart(180);
 // A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 bool scrubbed(const char* entry) {
     for (const char* name : {"PYTHONPATH=", "PYTHONHOME=", "PYTHONNOUSERSITE=", "PYTHONSTARTUP=", "LD_LIBRARY_PATH=",
-                             "LD_PRELOAD=", "QT_", "NATRON"})
+                             "LD_PRELOAD=", "DYLD_", "__PYVENV_LAUNCHER__=", "QT_", "NATRON"})
         if (std::strncmp(entry, name, std::strlen(name)) == 0) return true;
     return false;
 }
@@ -40,15 +41,15 @@ public:
         ::posix_spawn_file_actions_addopen(&files_, 0, "/dev/null", O_RDONLY, 0);
         ::posix_spawn_file_actions_adddup2(&files_, output, 1);
         ::posix_spawn_file_actions_addopen(&files_, 2, "/dev/null", O_WRONLY, 0);
-        // Onto itself: the lock is to be inherited.
-        ::posix_spawn_file_actions_adddup2(&files_, lock, lock);
+        os::inherit(files_, lock);
         ::posix_spawnattr_init(&attributes_);
         sigset_t none, all;
         sigemptyset(&none);
         sigfillset(&all);
         ::posix_spawnattr_setsigmask(&attributes_, &none);
         ::posix_spawnattr_setsigdefault(&attributes_, &all);
-        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        ::posix_spawnattr_setflags(&attributes_, static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                                     POSIX_SPAWN_SETSIGDEF | os::kSpawnFlags));
     }
     ~Setup() {
         ::posix_spawn_file_actions_destroy(&files_);
@@ -61,7 +62,7 @@ public:
         std::vector<char*> arguments, environment;
         for (std::string& word : words) arguments.push_back(word.data());
         arguments.push_back(nullptr);
-        for (char** entry = environ; *entry; ++entry)
+        for (char** entry = os::environment(); *entry; ++entry)
             if (!scrubbed(*entry)) environment.push_back(*entry);
         environment.push_back(nullptr);
         pid_t shell = 0;
@@ -78,10 +79,10 @@ private:
 }  // namespace
 
 Descriptor lock_folder(const Patience& patience) {
-    const std::string folder = runtime_folder();
+    const std::string folder = os::runtime_folder();
     Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock) throw UserError("The folder " + folder + " for the worker's socket cannot be opened.");
-    for (const auto limit = Clock::now() + kStart; ::flock(lock.number(), LOCK_EX | LOCK_NB) != 0;) {
+    for (const auto limit = Clock::now() + kStart; ::flock(os::number_of(lock), LOCK_EX | LOCK_NB) != 0;) {
         if (Clock::now() > limit)
             throw UserError("Another process has been starting a worker in " + folder + " for too long.");
         patience.sleep(std::chrono::milliseconds(20));
@@ -92,21 +93,25 @@ Descriptor lock_folder(const Patience& patience) {
 std::string start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
                          const Patience& patience) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw UserError("The worker cannot be started: too many files are open.");
+    if (!os::open_pipe(ends)) throw UserError("The worker cannot be started: too many files are open.");
     const Descriptor reader(ends[0]);
     Descriptor writer(ends[1]);
-    const Setup setup(writer.number(), lock.number());
+    const Setup setup(os::number_of(writer), os::number_of(lock));
     if (!setup.run({kShell, "-c", kScript, launch.folder.empty() ? "/" : launch.folder, launch.python, "-m",
                     "plugin.worker", "--device", device, "--lock", std::to_string(lock.number())}))
         throw UserError("The worker cannot be started: there can be no more processes.");
     writer = Descriptor();
 
+    const auto readable = [&reader](auto time) {
+        pollfd entry{os::number_of(reader), POLLIN, 0};
+        return ::poll(&entry, 1, static_cast<int>(time.count())) > 0;
+    };
     std::string text;
     const auto limit = Clock::now() + kStart;
     while (text.find('\n') == text.npos) {
         char piece[512];
-        if (!patience.wait_for(reader.number(), POLLIN, limit)) break;
-        const ssize_t count = ::read(reader.number(), piece, sizeof piece);
+        if (!patience.wait_for(readable, limit)) break;
+        const ssize_t count = ::read(os::number_of(reader), piece, sizeof piece);
         if (count == 0 || (count < 0 && errno != EINTR)) break;
         if (count > 0) text.append(piece, static_cast<size_t>(count));
     }
