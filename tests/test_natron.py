@@ -220,9 +220,12 @@ def test_the_groups_are_built(natron, monkeypatch):
 
 
 def test_two_natrons_share_one_worker(natron, tmp_path_factory):
+    from test_ofx_sharing import workers
+
     from plugin.worker.running import status_of_running
 
     other = Natron(natron.scene, tmp_path_factory.mktemp("other"))
+    runtime = natron.environment["CLEANPLATE_RUNTIME"]
     results = []
     runs = [
         threading.Thread(
@@ -238,7 +241,8 @@ def test_two_natrons_share_one_worker(natron, tmp_path_factory):
     for which, said in results:
         which.check("video-matte", range(FIRST, LAST + 1), said)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLEANPLATE_RUNTIME", natron.environment["CLEANPLATE_RUNTIME"])
+        patch.setenv("CLEANPLATE_RUNTIME", runtime)
         status = status_of_running("cpu")
     assert status is not None
     assert len([m for m in status["models"] if m["network"] == "rvm"]) == 1
+    assert workers(runtime) == {status["pid"]}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ofx_host.clips import COLOUR, Footage, plane_channels
 from ofx_host.fixtures import CORNER, FIRST, FORMAT, LAST, bundle, scene  # noqa: F401
-from ofx_host.host import Host, descriptors, in_threads, threads
+from ofx_host.host import Host, in_threads
 from ofx_host.images import Picture
 from ofx_host.isolated import isolated
 from ofx_host.plugin import Refused
@@ -226,19 +226,3 @@ def test_animated_parameters_are_taken_at_the_frame(scene):  # noqa: F811
         node.key("alphaWhite", {FIRST: 1.0, LAST: 0.05})
         same(node.render(FIRST), scene, "background-matte", FIRST)
         assert not np.array_equal(node.render(LAST), scene.rendered("background-matte", LAST))
-
-
-@isolated
-def test_ten_nodes_share_one_worker_and_leave_nothing(scene):  # noqa: F811
-    from plugin.worker.running import status_of_running
-
-    with Host(NATRON, scene.bundle) as host:
-        same(background(host, scene).render(FIRST), scene, "background-matte", FIRST)
-    before = (threads(), descriptors())
-    with Host(NATRON, scene.bundle) as host:
-        nodes = [background(host, scene) for _ in range(5)] + [video(host, scene) for _ in range(5)]
-        for node in nodes:
-            node.render(FIRST)
-        status = status_of_running("cpu")
-        assert len(status["models"]) == 2, status["models"]
-    assert (threads(), descriptors()) == before
