@@ -108,6 +108,12 @@ typedef struct OfxTimeLineSuiteV1 {
     OfxStatus (*getTimeBounds)(void* instance, double* first, double* last);
 } OfxTimeLineSuiteV1;
 
+typedef struct OfxProgressSuiteV1 {
+    OfxStatus (*progressStart)(void* instance, const char* label);
+    OfxStatus (*progressUpdate)(void* instance, double share);
+    OfxStatus (*progressEnd)(void* instance);
+} OfxProgressSuiteV1;
+
 }  // extern "C"
 
 enum : OfxStatus {
@@ -126,6 +132,7 @@ enum : OfxStatus {
 #define kOfxParameterSuite "OfxParameterSuite"
 #define kOfxMessageSuite "OfxMessageSuite"
 #define kOfxTimeLineSuite "OfxTimeLineSuite"
+#define kOfxProgressSuite "OfxProgressSuite"
 
 #define kOfxImageEffectPluginApi "OfxImageEffectPluginAPI"
 #define kOfxImageEffectPluginApiVersion 1

@@ -44,6 +44,7 @@ void fetch_suites() {
     found.message = fetch<OfxMessageSuiteV1>(host, kOfxMessageSuite, 1);
     found.persistent = fetch<OfxMessageSuiteV2>(host, kOfxMessageSuite, 2);
     found.timeline = fetch<OfxTimeLineSuiteV1>(host, kOfxTimeLineSuite, 1);
+    found.progress = fetch<OfxProgressSuiteV1>(host, kOfxProgressSuite, 1);
     found.planes = fetch<FnOfxImageEffectPlaneSuiteV1>(host, kFnOfxImageEffectPlaneSuite, 1);
     suites = found;
     const Properties properties(found.host);

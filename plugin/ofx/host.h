@@ -16,6 +16,7 @@ struct Suites {
     const OfxMessageSuiteV1* message = nullptr;
     const OfxMessageSuiteV2* persistent = nullptr;
     const OfxTimeLineSuiteV1* timeline = nullptr;
+    const OfxProgressSuiteV1* progress = nullptr;
     const FnOfxImageEffectPlaneSuiteV1* planes = nullptr;
     bool natron = false;
 };

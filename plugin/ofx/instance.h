@@ -1,6 +1,7 @@
 // A node in the host's graph: its parameters and clips. Holds nothing that decides pixels.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -40,6 +41,10 @@ public:
     void remember_weights(const std::string& sentence);
     void update_status();
 
+    // The right to show a bar, which one render at a time has; false if another one has it.
+    bool take_progress() { return !in_progress_.exchange(true); }
+    void give_progress() { in_progress_ = false; }
+
 private:
     std::string word(const char* name) const;
 
@@ -50,6 +55,7 @@ private:
     std::vector<OfxParamHandle> params_;
     std::mutex lock_;
     bool shown_ = false;
+    std::atomic<bool> in_progress_{false};
     // By the names of the parameters that are to hold them; taken out when they were shown.
     std::map<std::string, std::string> to_show_;
 };

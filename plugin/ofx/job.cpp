@@ -9,8 +9,6 @@ namespace {
 constexpr int kRestarts = 2;
 constexpr int kBystanderRestarts = 10;
 
-using Note = std::function<void(const std::string&)>;
-
 Value::Map request_of(const Job& job, const Footage& footage, uint32_t number) {
     Value::List passes;
     for (const std::string& pass : job.passes) passes.emplace_back(pass);
@@ -25,8 +23,9 @@ Value::Map request_of(const Job& job, const Footage& footage, uint32_t number) {
 
 class Conversation {
 public:
-    Conversation(const Job& job, Footage& footage, Connection& connection, const Patience& patience, const Note& note)
-        : job_(job), footage_(footage), connection_(connection), patience_(patience), note_(note) {}
+    Conversation(const Job& job, Footage& footage, Connection& connection, const Patience& patience,
+                 const Listener& listener)
+        : job_(job), footage_(footage), connection_(connection), patience_(patience), listener_(listener) {}
 
     bool started() const { return started_; }
 
@@ -63,7 +62,7 @@ private:
                 if (ours) footage_.answer_identity(fields, connection_);
                 break;
             case kStarted: started_ = started_ || ours; break;
-            case kNote: note_(fields.at("sentence").text(4096)); break;
+            case kNote: listener_.note(fields.at("sentence").text(4096)); break;
             default: throw ConnectionLost("it sent a message that is not for a client");
         }
         return nullptr;
@@ -80,7 +79,7 @@ private:
     Footage& footage_;
     Connection& connection_;
     const Patience& patience_;
-    const Note& note_;
+    const Listener& listener_;
     uint32_t number_ = 0;
     bool started_ = false;
 };
@@ -88,10 +87,12 @@ private:
 }  // namespace
 
 std::shared_ptr<const Result> run_job(const Job& job, Footage& footage, Connections& connections,
-                                      const Patience& patience, const Note& note) {
+                                      const Patience& patience, const Listener& listener) {
     for (int deaths = 0, bystander_deaths = 0;;) {
+        listener.reaching();
         auto connection = connections.take(job.device, patience);
-        Conversation conversation(job, footage, *connection, patience, note);
+        listener.reached();
+        Conversation conversation(job, footage, *connection, patience, listener);
         try {
             auto result = conversation.hold();
             connections.give(std::move(connection));

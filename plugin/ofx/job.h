@@ -1,6 +1,7 @@
 // One frame asked of the worker.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,9 +22,16 @@ struct Job {
     std::vector<std::string> passes;
 };
 
-// Asks for a frame, again if the worker dies, and answers its questions meanwhile. `note` gets sentences for the user.
+// What is told while a frame is waited for.
+struct Listener {
+    std::function<void()> reaching;  // a worker is looked for, and started where there is none
+    std::function<void()> reached;
+    std::function<void(const std::string&)> note;  // a sentence of the worker for the user
+};
+
+// Asks for a frame, again if the worker dies, and answers its questions meanwhile.
 // Throws UserError, Cancelled and what `footage` throws.
 std::shared_ptr<const Result> run_job(const Job& job, Footage& footage, Connections& connections,
-                                      const Patience& patience, const std::function<void(const std::string&)>& note);
+                                      const Patience& patience, const Listener& listener);
 
 }  // namespace cleanplate

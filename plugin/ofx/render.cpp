@@ -11,6 +11,7 @@
 #include "places.h"
 #include "planes.h"
 #include "process.h"
+#include "progress.h"
 #include "system.h"
 
 namespace cleanplate {
@@ -117,7 +118,8 @@ public:
                   in.integer(kOfxImageEffectPropRenderWindow, 2), in.integer(kOfxImageEffectPropRenderWindow, 3)},
           field_(in.text(kOfxImageEffectPropFieldToRender, 0, kOfxImageFieldNone)),
           interactive_(in.integer(kOfxImageEffectPropInteractiveRenderStatus) == 1),
-          patience_([effect = instance.effect()] { return suites.effect->abort(effect) != 0; }),
+          progress_(instance),
+          patience_([this] { return aborted(); }),
           targets_(targets_of(instance, in, time_)) {}
 
     void render() {
@@ -190,10 +192,24 @@ private:
                     return known.result;
             }
         }
-        auto result = run_job(job, footage, connections(), patience_,
-                              [&](const std::string& sentence) { instance_.remember_status(sentence); });
+        auto result = run_job(job, footage, connections(), patience_, listener());
+        progress_.end();
         if (!from_files) cache().keep({key, footage.dependencies(), result});
         return result;
+    }
+
+    bool aborted() {
+        progress_.look();
+        return suites.effect->abort(instance_.effect()) != 0;
+    }
+
+    Listener listener() {
+        return {[this] { progress_.begin("Cleanplate: starting the worker"); },
+                [this] { progress_.end(); },
+                [this](const std::string& sentence) {
+                    instance_.remember_status(sentence);
+                    progress_.begin("Cleanplate: " + sentence);
+                }};
     }
 
     bool reads_files() const {
@@ -211,6 +227,7 @@ private:
     Area window_;
     std::string field_;
     bool interactive_;
+    Progress progress_;
     Patience patience_;
     std::vector<Target> targets_;
 };

@@ -27,6 +27,7 @@ from ofx_host.plugin import Plugin
 from ofx_host.profiles import Profile
 from ofx_host.properties import PropertySet, PropertySuite
 from ofx_host.suites import (
+    Bar,
     MemorySuite,
     MessageSuiteV1,
     MessageSuiteV2,
@@ -74,6 +75,7 @@ class Host:
         self.fetched: list[tuple[str, float, str]] = []
         self.blocks: dict[int, Any] = {}
         self.progress: dict[int, list[float]] = {}
+        self.bars: list[Bar] = []
         self.time = 1.0
         self._texts: dict[str, ctypes.c_char_p] = {}
         definitions = standard.HOST | (standard.EXTENSIONS["host"] if profile.extensions else {})

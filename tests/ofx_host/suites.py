@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from ofx_host.abi import (
@@ -150,6 +151,15 @@ class MessageSuiteV2(MessageSuiteV1):
         return OK
 
 
+@dataclass
+class Bar:
+    """A progress bar that was shown, and the shares it was told."""
+
+    label: str
+    shares: list[float]
+    ended: bool = False
+
+
 class ProgressSuite(Suite):
     """In a render thread the first answers are no, though nobody cancelled: so does Natron's window."""
 
@@ -163,7 +173,11 @@ class ProgressSuite(Suite):
             return BAD_HANDLE
         if handle in self.host.progress:
             self.host.journal.wrong("progressStart was called twice")
+        label = text(label) or ""
+        if not label:
+            self.host.journal.wrong("progressStart without a label")
         self.host.progress[handle] = []
+        self.host.bars.append(Bar(label, self.host.progress[handle]))
         return OK
 
     @function(Pointer, Double)
@@ -181,8 +195,11 @@ class ProgressSuite(Suite):
     def progressEnd(self, handle):
         if self._effect(handle, "progressEnd") is None:
             return BAD_HANDLE
-        if self.host.progress.pop(handle, None) is None:
+        shares = self.host.progress.pop(handle, None)
+        if shares is None:
             self.host.journal.wrong("progressEnd without progressStart")
+        for bar in self.host.bars:
+            bar.ended = bar.ended or bar.shares is shares
         return OK
 
 
