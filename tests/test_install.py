@@ -19,6 +19,7 @@ from nodes.errors import CleanplateError
 from plugin.cli import main
 
 SCRIPTS = {"CleanplateKey.py", "CleanplateKey.png", "CleanplateRigRemoval.py", "CleanplateRigRemoval.png"}
+SCRIPTS |= {"CleanplateRemoveMarkers.py", "CleanplateRemoveMarkers.png"}
 SCRIPTS |= {"cleanplate_groups.py", "cleanplate_menu.py", "init.py", "initGui.py"}
 COMPILER = shutil.which("c++") or shutil.which("g++")
 
@@ -305,24 +306,35 @@ class FakeApp:
 
 
 @pytest.mark.parametrize(
-    ("script", "node"), [("CleanplateKey", "BackgroundMatte"), ("CleanplateRigRemoval", "Inpaint")]
+    ("script", "shown"),
+    [
+        ("CleanplateKey", {"BackgroundMatte": "SHOWN"}),
+        ("CleanplateRigRemoval", {"Inpaint": "SHOWN"}),
+        ("CleanplateRemoveMarkers", {"Segment": "FOUND", "Inpaint": "FILLED"}),
+    ],
 )
-def test_groups_use_only_what_the_faces_have(script, node, monkeypatch):
+def test_groups_use_only_what_the_faces_have(script, shown, monkeypatch):
     """Names in the group scripts are names of inputs and parameters; real Natron runs them in test_natron.py."""
     monkeypatch.syspath_prepend(str(natron.SCRIPTS))
     module = __import__(script)
     app, group = FakeApp(), FakeNode("group", [], [])
-    if f"org.cleanplate.{node}" not in app.faces:
-        with pytest.raises(RuntimeError, match=f"Natron has no node org.cleanplate.{node}: run cleanplate doctor"):
-            module.createInstance(app, group)
-        return
     module.createInstance(app, group)
-    face = app.faces[f"org.cleanplate.{node}"]
-    made = next(entry for entry in app.made if entry.plugin == f"org.cleanplate.{node}")
-    assert {face.inputs[index].name for index in made.connected} == {entry.name for entry in face.inputs}
-    shown = {name.removeprefix(node) for name in group.params if name.startswith(node)}
-    assert shown == set(module.SHOWN)
+    for node, listed in shown.items():
+        face = app.faces[f"org.cleanplate.{node}"]
+        made = next(entry for entry in app.made if entry.plugin == f"org.cleanplate.{node}")
+        assert {face.inputs[index].name for index in made.connected} == {entry.name for entry in face.inputs}
+        assert {name.removeprefix(node) for name in group.params if name.startswith(node)} == set(
+            getattr(module, listed)
+        )
     assert any(entry.plugin.endswith("Output") and entry.connected for entry in app.made)
+
+
+def test_a_group_without_its_node_says_what_to_do(monkeypatch):
+    monkeypatch.syspath_prepend(str(natron.SCRIPTS))
+    app = FakeApp()
+    del app.faces["org.cleanplate.Inpaint"]
+    with pytest.raises(RuntimeError, match=r"Natron has no node org\.cleanplate\.Inpaint: run cleanplate doctor"):
+        __import__("CleanplateRigRemoval").createInstance(app, FakeNode("group", [], []))
 
 
 def test_the_menu_has_every_node_and_group(monkeypatch):
@@ -344,6 +356,7 @@ def test_the_menu_has_every_node_and_group(monkeypatch):
         "Cleanplate/Background Matte",
         "Cleanplate/Video Matte",
         "Cleanplate/Groups/Clean-plate Key",
+        "Cleanplate/Groups/Remove Markers and Wires",
         "Cleanplate/Groups/Rig Removal",
     ]
     for function in added.values():

@@ -15,6 +15,7 @@ from nodes.errors import Cancelled, CleanplateError
 # Command -> module, in the order of the help. Modules are imported when their command is asked for.
 COMMANDS = {
     "render": ("plugin.cli.render", "render the passes of a shot"),
+    "remove": ("plugin.cli.remove", "find wires, markers or stands and fill in what was behind them"),
     "nodes": ("plugin.cli.nodes", "list the nodes and their parameters"),
     "weights": ("plugin.cli.weights", "list, import, fetch and check trained weights"),
     "worker": ("plugin.cli.worker", "show or stop the worker process"),

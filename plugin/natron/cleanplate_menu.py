@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 PREFIX = "org.cleanplate."
-GROUPS = {"Clean-plate Key": "groups.CleanPlateKey", "Rig Removal": "groups.RigRemoval"}
+GROUPS = {
+    "Clean-plate Key": "groups.CleanPlateKey",
+    "Remove Markers and Wires": "groups.RemoveMarkers",
+    "Rig Removal": "groups.RigRemoval",
+}
 
 
 def label_of(plugin: str) -> str:

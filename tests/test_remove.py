@@ -1,0 +1,82 @@
+"""`cleanplate remove`: Segment's matte becomes Inpaint's mask, with real files and the real worker."""
+
+import numpy as np
+import pytest
+from reference import fill
+from shell import Shell
+
+import models
+from models import weights
+from nodes.footage.frame import Frame
+from nodes.footage.reader import Footage
+from nodes.footage.window import Window
+from nodes.footage.writer import write_frame
+from plugin.cli.remove import mask_pattern
+
+DISPLAY, DATA = Window(0, 0, 60, 44), Window(-3, -2, 67, 47)
+OPTIONS = {"width": 4, "classes": 4, "body": "tiny", "stem_channels": 4, "stem_stride": 2, "ocr_channels": 8,
+           "key_channels": 4, "magnify": 2}  # fmt: skip
+COMMON = ("remove", "--source", "shot.####.exr", "--device", "cpu", "--find", "weights=own.safetensors",
+          "classList=rigs", "softness=0.2")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory):
+    shell = Shell(tmp_path_factory.mktemp("shell"))
+    rng = np.random.default_rng(1)
+    for number in (1, 2):
+        pixels = rng.random((DATA.height, DATA.width, 3), np.float32).astype(np.float16).astype(np.float32)
+        frame = Frame(pixels, tuple("RGB"), DATA, DISPLAY)
+        write_frame(str(shell.folder / f"shot.{number:04d}.exr"), [("", "RGB", pixels)], frame)
+    model = fill(models.create("hrnet_ocr", **OPTIONS))
+    weights.save(shell.folder / "own.safetensors", model.state_dict(), "hrnet_ocr", OPTIONS)
+    yield shell
+    shell.run("worker", "stop", "--device", "cpu")
+
+
+def layer(shell, pattern, number, name=""):
+    return Footage(str(shell.folder / pattern), name).frame(number).pixels
+
+
+def confident(shell):
+    """A threshold that this network's answer for markers crosses somewhere in the picture, but not everywhere."""
+    shell.run("render", "segment", "--source", "shot.####.exr", "--device", "cpu", "--frames", "1",
+              "--out", "look.####.exr", "--set", "weights=own.safetensors", "classList=rigs",
+              "classes=marker")  # fmt: skip
+    return float(np.quantile(layer(shell, "look.####.exr", 1, "matte"), 0.9))
+
+
+def test_what_is_found_is_filled_and_nothing_else_changes(shell):
+    threshold = confident(shell)
+    shell.run(*COMMON, f"threshold={threshold:.5f}", "--classes", "marker", "--out", "clean/shot.####.exr",
+              "--set", "model=smooth", "grow=0", "feather=0")  # fmt: skip
+    for number in (1, 2):
+        mask = layer(shell, "clean/mask_shot.####.exr", number, "matte")[..., 0]
+        source, clean = layer(shell, "shot.####.exr", number), layer(shell, "clean/shot.####.exr", number)[..., :3]
+        filled = layer(shell, "clean/shot.####.exr", number, "filled")[..., 0] > 0
+        assert 0 < filled.mean() < 1
+        assert (filled == (mask > 0.1)).mean() > 0.97
+        np.testing.assert_array_equal(clean[~filled], source[~filled])
+        assert (clean[filled] != source[filled]).any()
+
+
+def test_a_wrong_class_ends_it_before_anything_is_filled(shell):
+    said = shell.run(*COMMON, "--classes", "unicorn", "--out", "none/shot.####.exr", status=1)
+    assert "unicorn" in said
+    assert not (shell.folder / "none/shot.0001.exr").exists()
+
+
+def test_masks_never_land_on_the_result(shell):
+    said = shell.run(
+        "remove", "--source", "shot.####.exr", "--out", "a/x.####.exr", "--mask-out", "a/x.####.exr", status=1
+    )
+    assert "--mask-out a/x.####.exr is also --out" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "masks"),
+    [("clean/shot.####.exr", "clean/mask_shot.####.exr"), ("c/%P.%04d.exr", "c/mask_mask.%04d.exr"),
+     ("a.exr", "mask_a.exr")],
+)  # fmt: skip
+def test_masks_lie_beside_the_result(out, masks):
+    assert mask_pattern(out) == masks
