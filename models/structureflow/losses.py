@@ -24,17 +24,17 @@ def structure_loss(pred: Tensor, target: Tensor, fake: list[Tensor]) -> dict[str
 
 
 def texture_loss(
-    pred: Textured, target: Tensor, mask: Tensor, fake: list[Tensor], vgg: VGG19Features, joint: bool = False
+    pred: Textured, target: Tensor, mask: Tensor, fake: list[Tensor], vgg: VGG19Features | None, joint: bool = False
 ) -> dict[str, Tensor]:
     """Loss of the texture stage: "l1", "adversarial", "correctness" and "total".
 
-    With `joint`, for training on the structure stage's own results, also "style", of the holes, and "content".
+    With `joint`, for training on the structure stage's own results, also "style", of the holes, and "content". Without
+    `vgg` only "l1", "adversarial" and "total".
     """
-    losses = {
-        "l1": 5 * F.l1_loss(pred.image, target),
-        "adversarial": adversarial(fake),
-        "correctness": 0.25 * sampling_correctness(pred.flow, target, mask, vgg),
-    }
+    losses = {"l1": 5 * F.l1_loss(pred.image, target), "adversarial": adversarial(fake)}
+    if vgg is None:
+        return _with_total(losses)
+    losses["correctness"] = 0.25 * sampling_correctness(pred.flow, target, mask, vgg)
     if joint:
         losses["style"] = 250 * _style(vgg, pred.image * mask, target * mask)
         with torch.no_grad():

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import models
 from models.bgmv2 import MattingRefine
 from models.bgmv2.losses import base_loss, refine_loss, sobel
+from models.training.pictures import Row
 from models.training.pool import Examples, View
 
 # Sides of (height, width) and batch size; the first for most of the base stage, the others towards its end.
@@ -86,6 +87,9 @@ class BaseStage:
     def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
         return coarse_loss(model, batch)
 
+    def preview(self, model: MattingRefine, batch: Batch) -> list[Row]:
+        return _rows(batch, raw_coarse(model, batch.src, batch.bgr)[:, :1])
+
 
 class RefineStage:
     """The whole network on large crops, refined everywhere; the coarse part learns slowly with frozen batch norms."""
@@ -128,6 +132,10 @@ class RefineStage:
             batch.pha,
             batch.fgr,
         )
+
+    def preview(self, model: MattingRefine, batch: Batch) -> list[Row]:
+        model.backbone_scale, model.refine_mode = 0.5, "full"
+        return _rows(batch, model(batch.src, batch.bgr).pha)
 
 
 class ContextStage(RefineStage):
@@ -235,6 +243,10 @@ def coarse_loss(model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
 def _coarse_view(rng: np.random.Generator, height: int, width: int) -> View:
     frame = math.exp(rng.uniform(math.log(LOWEST), math.log(HIGHEST)))
     return View(height, width, max(frame, height, width * 9 / 16))
+
+
+def _rows(batch: Batch, pha: Tensor) -> list[Row]:
+    return [("input", batch.src), ("truth", batch.pha), ("answer", pha)]
 
 
 def _stack(examples: list[object]) -> Batch:

@@ -116,12 +116,12 @@ def find(name: str, backbone: str = "mobilenetv2") -> Recipe:
         return Recipe(
             "inpaint_structureflow",
             "structureflow_flow",
-            {},
+            structureflow.OPTIONS,
             structureflow.STAGES,
             structureflow.new_model,
             **FILLS,
             parts=[
-                Part(f"inpaint_structureflow_{half}", f"structureflow_{half}", {}, f"{half}.")
+                Part(f"inpaint_structureflow_{half}", f"structureflow_{half}", structureflow.OPTIONS, f"{half}.")
                 for half in ("structure", "flow")
             ],
             features=VGG19Features.from_file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,9 +137,10 @@ def other_half(ref: WeightsRef) -> str:
         return entry.goes_with
     for pair in _HALVES:
         for mine, other in (pair, pair[::-1]):
-            start, found, end = (ref.path.name if ref.state == "file" else ref.name).rpartition(mine)
-            if found:
-                name = start + other + end
+            whole = ref.path.name if ref.state == "file" else ref.name
+            # A longer word, as in my_structureflow_flow, is no half.
+            if found := re.fullmatch(rf"(.*){mine}((?![a-z]).*)", whole):
+                name = found[1] + other + found[2]
                 return str(ref.path.with_name(name)) if ref.state == "file" else name
     return ""
 
