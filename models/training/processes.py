@@ -93,8 +93,11 @@ def current() -> Processes:
 
 @contextmanager
 def together(device: str) -> Iterator[str]:
-    """Joins the group if torchrun started this process; gives the device that this process trains on."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    """Joins the group if torchrun started this process; gives the device that this process trains on.
+
+    Once for a process: who has joined already stays.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield device
         return
     own = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else device
