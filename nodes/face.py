@@ -36,7 +36,8 @@ class Input:
 class Parameter:
     """`enabled_by` names parameters and the values under which this one has a meaning.
 
-    `replaces` names the input whose footage a `file` parameter is read instead of. `selects` says that a value other
+    `replaces` names the input whose footage a `file` parameter is read instead of. One `of_files` has a meaning only
+    for footage that is read from files: a host shows it once a file is named. `selects` says that a value other
     than `auto` narrows which weights fit: `network` (the value is the network's name, or the start of several), else
     the network's option that has to have this value.
     """
@@ -57,6 +58,7 @@ class Parameter:
     changes_pixels: bool = True
     selects: str = ""
     replaces: str = ""
+    of_files: bool = False
 
     def parse(self, value: Any) -> Any:
         """A checked value from a string (command line) or a typed one (host). Raises ParameterError."""

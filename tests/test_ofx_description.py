@@ -111,10 +111,8 @@ def test_clips_are_the_inputs(bundle, profile):  # noqa: F811
                 components = clip["OfxImageEffectPropSupportedComponents"]
                 assert "OfxImageComponentRGBA" in components
                 assert ("OfxImageComponentAlpha" in components) == (entry.kind == "mask")
-                if entry.name == "Source":
-                    assert clip["OfxImageClipPropOptional"] == 0
-                if entry.optional or (entry.name in replaced and entry.name != "Source"):
-                    assert clip["OfxImageClipPropOptional"] == 1, f"a file can stand for {entry.name}"
+                may_lack = entry.optional or entry.name in replaced
+                assert clip["OfxImageClipPropOptional"] == int(may_lack), f"a file can stand for {entry.name}"
 
 
 @PROFILES
@@ -213,6 +211,54 @@ def test_parameters_are_enabled_where_they_have_a_meaning(bundle, profile):  # n
                         node.set(**{other: choice})
                         enabled = node.effect.params[parameter.name].properties["OfxParamPropEnabled"]
                         assert enabled == int(choice in values), (parameter.name, other, choice)
+
+
+@PROFILES
+@isolated
+def test_parameters_of_files_are_shown_once_a_file_is_named(bundle, profile):  # noqa: F811
+    with Host(profile, bundle) as host:
+        for name, face in _faces().items():
+            node = host.plugin(name).create()
+            of_files = [p.name for p in face.parameters if p.of_files]
+            assert {"layer", "missingFrames"} <= set(of_files)
+
+            def secret(node=node):
+                return {
+                    n for n, p in node.effect.params.params.items() if p.properties.values.get("OfxParamPropSecret") == [1]
+                }
+
+            assert secret() == set(of_files)
+            for file in (p.name for p in face.parameters if p.replaces):
+                node.set(**{file: "/shots/a/plate.####.exr"})
+                assert secret() == set()
+                # A clone, or a project that is loaded, finds the file named already.
+                assert node.clone().params["layer"].properties["OfxParamPropSecret"] == 0
+                node.set(**{file: ""})
+                assert secret() == set(of_files)
+
+
+@PROFILES
+@isolated
+def test_groups_come_in_the_order_artists_expect(bundle, profile):  # noqa: F811
+    with Host(profile, bundle) as host:
+        for name in _faces():
+            described = host.plugin(name).describe_in(GENERAL).params.params
+            groups = [p.properties["OfxPropLabel"] for p in described.values() if p.type == "OfxParamTypeGroup"]
+            assert groups[0] in ("Model", "Mask"), name
+            assert groups[-4:] == ["Colour", "Input", "Output", "Advanced"], name
+            (page,) = [p for p in described.values() if p.type == "OfxParamTypePage"]
+            on_page = page.properties["OfxParamPropPageChild"]
+            assert set(on_page) >= {n for n, p in described.items() if p.type != "OfxParamTypePage"} - {page.name}
+
+
+@PROFILES
+@isolated
+def test_preferences_are_asked_again_when_what_decides_them_changes(bundle, profile):  # noqa: F811
+    with Host(profile, bundle) as host:
+        for name, face in _faces().items():
+            made = host.plugin(name).describe_in(GENERAL).properties
+            files = [p.name for p in face.parameters if p.replaces]
+            assert set(made["OfxImageEffectPropClipPreferencesSlaveParam"]) == {"output", *files}
 
 
 @PROFILES

@@ -5,7 +5,17 @@ import random
 import numpy as np
 import pytest
 from ofx_host.clips import COLOUR, Footage, plane_channels
-from ofx_host.fixtures import CORNER, FIRST, FORMAT, LAST, bundle, scene  # noqa: F401
+from ofx_host.fixtures import (  # noqa: F401
+    CORNER,
+    DATA,
+    FIRST,
+    FORMAT,
+    HEIGHT,
+    LAST,
+    WIDTH,
+    bundle,
+    scene,
+)
 from ofx_host.host import Host, in_threads
 from ofx_host.images import Picture
 from ofx_host.isolated import isolated
@@ -101,7 +111,6 @@ def test_passes_through_the_output_choice(scene):  # noqa: F811
         node = background(host, scene)
         for what in ("foreground", "alpha", "refinement", "error"):
             node.set(output=what)
-            node.prefer()
             expected = scene.rendered("background-matte", FIRST, what)
             pixels = node.render(FIRST)
             if what == "foreground":
@@ -154,6 +163,37 @@ def test_files_instead_of_clips(scene):  # noqa: F811
         host.fetched.clear()
         same(node.render(LAST), scene, "background-matte", LAST)
         assert not [name for name, *_ in host.fetched if name in ("Source", "C")], "pixels were copied all the same"
+
+
+@isolated
+def test_a_source_file_alone(scene):  # noqa: F811
+    """Where nothing is connected to Source, the picture has the project's format; what is outside it is cut."""
+    x, y, _, _ = DATA
+    settings = {
+        "background": {"weights": scene.weights("bgmv2"), "plateFile": str(scene.folder / "clean.exr")},
+        "video": {"weights": scene.weights("rvm")},
+    }
+    for profile in (NATRON, PLAIN):
+        with Host(profile, scene.bundle) as host:
+            for kind, values in settings.items():
+                node = host.plugin(f"org.cleanplate.{kind.title()}Matte").create()
+                node.effect.properties.put("OfxImageEffectPropProjectSize", [float(WIDTH), float(HEIGHT)])
+                node.set(device="cpu", **values)
+                with pytest.raises(Refused):
+                    node.render(FIRST, window=(0, 0, WIDTH, HEIGHT))
+                assert "needs the input Source (Source): connect it, or name a file in 'sourceFile'" in _said(host)
+                node.set(sourceFile=str(scene.folder / "shot.####.exr"))
+                assert node.pixel_window(LAST) == (0, 0, WIDTH, HEIGHT)
+                for effect in (node.effect, node.clone()):
+                    # A clone knows nothing of the project: its picture is that of the window.
+                    pixels = node.render(LAST, on=effect)
+                    whole = scene.rendered(f"{kind}-matte", LAST)
+                    np.testing.assert_array_equal(pixels, whole[-y : HEIGHT - y, -x : WIDTH - x])
+                assert node.frame_varying
+
+
+def _said(host):
+    return host.journal.messages[-1].text
 
 
 @isolated

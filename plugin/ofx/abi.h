@@ -184,6 +184,7 @@ enum : OfxStatus {
 #define kOfxImageEffectPropPixelDepth "OfxImageEffectPropPixelDepth"
 #define kOfxImageEffectPropComponents "OfxImageEffectPropComponents"
 #define kOfxImageEffectPropPreMultiplication "OfxImageEffectPropPreMultiplication"
+#define kOfxImageEffectPropClipPreferencesSlaveParam "OfxImageEffectPropClipPreferencesSlaveParam"
 #define kOfxImageEffectFrameVarying "OfxImageEffectFrameVarying"
 #define kOfxImageEffectPropFrameRange "OfxImageEffectPropFrameRange"
 #define kOfxImageEffectPropRenderWindow "OfxImageEffectPropRenderWindow"
@@ -192,6 +193,7 @@ enum : OfxStatus {
 #define kOfxImageEffectPropRegionOfDefinition "OfxImageEffectPropRegionOfDefinition"
 #define kOfxImageEffectPropInteractiveRenderStatus "OfxImageEffectPropInteractiveRenderStatus"
 #define kOfxImageEffectPropProjectSize "OfxImageEffectPropProjectSize"
+#define kOfxImageEffectPropContext "OfxImageEffectPropContext"
 #define kOfxImageEffectPropProjectOffset "OfxImageEffectPropProjectOffset"
 
 #define kOfxImageComponentRGBA "OfxImageComponentRGBA"
@@ -233,6 +235,7 @@ enum : OfxStatus {
 #define kOfxParamPropPageChild "OfxParamPropPageChild"
 #define kOfxParamPropGroupOpen "OfxParamPropGroupOpen"
 #define kOfxParamPropEnabled "OfxParamPropEnabled"
+#define kOfxParamPropSecret "OfxParamPropSecret"
 #define kOfxParamPropAnimates "OfxParamPropAnimates"
 #define kOfxParamPropPersistant "OfxParamPropPersistant"
 #define kOfxParamPropEvaluateOnChange "OfxParamPropEvaluateOnChange"

@@ -49,7 +49,7 @@ OfxStatus dispatch(const Face& face, const std::string& action, OfxImageEffectHa
     } else if (action == kOfxActionDescribe) {
         describe(face, effect);
     } else if (action == kOfxImageEffectActionDescribeInContext) {
-        describe_in_context(face, effect);
+        describe_in_context(face, effect, Properties(in).text(kOfxImageEffectPropContext));
     } else if (action == kOfxActionCreateInstance) {
         return create(face, effect);
     } else if (action == kOfxActionDestroyInstance) {

@@ -57,32 +57,40 @@ Area Area::intersect(const Area& other) const {
     return {std::max(x1, other.x1), std::max(y1, other.y1), std::min(x2, other.x2), std::min(y2, other.y2)};
 }
 
+bool project_of(const Instance& instance, OfxRectD& found) {
+    const Properties effect = properties_of(instance.effect());
+    found.x1 = effect.number(kOfxImageEffectPropProjectOffset, 0);
+    found.y1 = effect.number(kOfxImageEffectPropProjectOffset, 1);
+    found.x2 = found.x1 + effect.number(kOfxImageEffectPropProjectSize, 0);
+    found.y2 = found.y1 + effect.number(kOfxImageEffectPropProjectSize, 1);
+    return found.x2 > found.x1 && found.y2 > found.y1;
+}
+
 Area format_of(const Instance& instance, size_t input, double time, double scale_x, double scale_y) {
     OfxPropertySetHandle handle = nullptr;
     double aspect = 1;
-    if (suites.effect->clipGetPropertySet(instance.input(input), &handle) == kOfxStatOK) {
+    const bool connected = instance.connected(input);
+    const OfxImageClipHandle clip_of_format = connected ? instance.input(input) : instance.output();
+    if (suites.effect->clipGetPropertySet(clip_of_format, &handle) == kOfxStatOK) {
         const Properties clip(handle);
         aspect = clip.number(kOfxImagePropPixelAspectRatio, 0, 1);
         if (!(aspect > 0)) aspect = 1;
-        if (suites.natron) {
+        if (suites.natron && connected) {
             const Area area{clip.integer(kOfxImageClipPropFormat, 0), clip.integer(kOfxImageClipPropFormat, 1),
                             clip.integer(kOfxImageClipPropFormat, 2), clip.integer(kOfxImageClipPropFormat, 3)};
             if (!area.empty())
                 return area_of(area.x1 * scale_x, area.y1 * scale_y, area.x2 * scale_x, area.y2 * scale_y);
         }
     }
-    OfxRectD shown{};
-    if (suites.effect->clipGetRegionOfDefinition(instance.input(input), time, &shown) != kOfxStatOK)
+    OfxRectD shown{}, project{};
+    const bool has_project = project_of(instance, project);
+    if (!connected && has_project) {
+        shown = project;
+    } else if (suites.effect->clipGetRegionOfDefinition(clip_of_format, time, &shown) != kOfxStatOK) {
         throw Refused{kOfxStatFailed};
+    }
     // Pictures with overscan belong to the format of the project.
-    const Properties effect = properties_of(instance.effect());
-    const OfxRectD project{effect.number(kOfxImageEffectPropProjectOffset, 0),
-                           effect.number(kOfxImageEffectPropProjectOffset, 1),
-                           effect.number(kOfxImageEffectPropProjectOffset, 0) +
-                               effect.number(kOfxImageEffectPropProjectSize, 0),
-                           effect.number(kOfxImageEffectPropProjectOffset, 1) +
-                               effect.number(kOfxImageEffectPropProjectSize, 1)};
-    if (project.x2 > project.x1 && project.y2 > project.y1 && contains(shown, project)) shown = project;
+    if (has_project && contains(shown, project)) shown = project;
     return area_of(shown.x1 / aspect * scale_x, shown.y1 * scale_y, shown.x2 / aspect * scale_x, shown.y2 * scale_y);
 }
 

@@ -25,7 +25,10 @@ struct Area {
     Area intersect(const Area& other) const;
 };
 
-// The format that an input's pixels belong to: EXR's display window.
+// The project's rectangle in canonical coordinates; false where the host does not tell, as for Natron's render clones.
+bool project_of(const Instance& instance, OfxRectD& found);
+
+// The format that an input's pixels belong to: EXR's display window. Of what is not connected it is the project's.
 Area format_of(const Instance& instance, size_t input, double time, double scale_x, double scale_y);
 
 // An image that the host lent; given back when this goes.

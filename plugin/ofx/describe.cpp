@@ -25,7 +25,7 @@ bool can_filter(const Face& face) {
     return face.input_count > 0 && std::string(face.inputs[0].name) == kOfxImageEffectSimpleSourceClipName;
 }
 
-void describe_input(const Face& face, OfxImageEffectHandle effect, size_t index) {
+void describe_input(const Face& face, OfxImageEffectHandle effect, size_t index, bool as_filter) {
     const Input& input = face.inputs[index];
     OfxPropertySetHandle handle = nullptr;
     if (suites.effect->clipDefine(effect, input.name, &handle) != kOfxStatOK) return;
@@ -39,7 +39,7 @@ void describe_input(const Face& face, OfxImageEffectHandle effect, size_t index)
     }
     clip.set(kOfxImageClipPropIsMask, input.mask);
     // What a file can stand for, and what the node itself asks for in a sentence, must not stop the host.
-    clip.set(kOfxImageClipPropOptional, index > 0 && (input.optional || *input.file));
+    clip.set(kOfxImageClipPropOptional, input.optional || (*input.file && !(as_filter && index == 0)));
     clip.set(kOfxImageEffectPropTemporalClipAccess, face.temporal && index == 0);
     clip.set(kOfxImageEffectPropSupportsTiles, false);
 }
@@ -88,9 +88,17 @@ void describe(const Face& face, OfxImageEffectHandle effect) {
     }
 }
 
-void describe_in_context(const Face& face, OfxImageEffectHandle effect) {
-    for (size_t i = 0; i < face.input_count; ++i) describe_input(face, effect, i);
+void describe_in_context(const Face& face, OfxImageEffectHandle effect, const std::string& context) {
+    const bool as_filter = context == kOfxImageEffectContextFilter;
+    for (size_t i = 0; i < face.input_count; ++i) describe_input(face, effect, i, as_filter);
     describe_output(effect);
+    // What the answer to GetClipPreferences depends on.
+    const Properties properties = properties_of(effect);
+    int slaves = 0;
+    properties.set(kOfxImageEffectPropClipPreferencesSlaveParam, "output", slaves++);
+    for (size_t i = 0; i < face.input_count; ++i)
+        if (*face.inputs[i].file)
+            properties.set(kOfxImageEffectPropClipPreferencesSlaveParam, face.inputs[i].file, slaves++);
     OfxParamSetHandle set = nullptr;
     if (suites.effect->getParamSet(effect, &set) == kOfxStatOK) describe_params(face, set);
 }

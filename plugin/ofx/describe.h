@@ -1,6 +1,8 @@
 // What the host learns of a node before there is an instance of it.
 #pragma once
 
+#include <string>
+
 #include "abi.h"
 #include "face.h"
 
@@ -12,6 +14,6 @@ constexpr const char* kWeightsInfo = "weightsInfo";
 constexpr const char* kUpdateStatus = "updateStatus";
 
 void describe(const Face& face, OfxImageEffectHandle effect);
-void describe_in_context(const Face& face, OfxImageEffectHandle effect);
+void describe_in_context(const Face& face, OfxImageEffectHandle effect, const std::string& context);
 
 }  // namespace cleanplate

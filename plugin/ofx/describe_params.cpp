@@ -54,6 +54,7 @@ void describe_param(const Parameter& parameter, OfxParamSetHandle set) {
     properties.set(kOfxParamPropParent, group_name(parameter.group));
     properties.set(kOfxParamPropAnimates, parameter.animates);
     properties.set(kOfxParamPropEvaluateOnChange, parameter.changes_pixels);
+    properties.set(kOfxParamPropSecret, parameter.of_files);
     switch (parameter.kind) {
         case Kind::number: describe_range<double>(properties, parameter); break;
         case Kind::integer: describe_range<int>(properties, parameter); break;

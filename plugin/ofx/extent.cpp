@@ -24,8 +24,11 @@ OfxStatus answer_definition(const Instance& instance, const Properties& in, cons
     // Natron asks at half scale when a node is made; a failure there tells it to scale the result itself.
     if (suites.natron && in.number(kOfxImageEffectPropRenderScale, 0, 1) != 1) return kOfxStatFailed;
     OfxRectD source;
-    if (!instance.connected(0) || !definition_of(instance.input(0), in.number(kOfxPropTime), source))
+    if (instance.connected(0)) {
+        if (!definition_of(instance.input(0), in.number(kOfxPropTime), source)) return kOfxStatReplyDefault;
+    } else if (!project_of(instance, source)) {
         return kOfxStatReplyDefault;
+    }
     set_rectangle(out, kOfxImageEffectPropRegionOfDefinition, source);
     return kOfxStatOK;
 }
@@ -53,9 +56,7 @@ OfxStatus answer_frames(const Instance& instance, const Properties& in, const Pr
 
 OfxStatus answer_preferences(const Instance& instance, const Properties& out) {
     const Face& face = instance.face();
-    bool varying = face.temporal;
-    for (size_t i = 0; i < face.input_count; ++i)
-        varying = varying || (*face.inputs[i].file && !instance.text(face.inputs[i].file, 0).empty());
+    const bool varying = face.temporal || instance.reads_files(0);
     const std::string output = instance.text("output", 0);
     out.set(kOfxImageEffectFrameVarying, varying);
     out.set(kOfxImageEffectPropPreMultiplication,

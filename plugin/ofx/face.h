@@ -36,6 +36,7 @@ struct Parameter {
     size_t choice_count;
     bool animates;
     bool changes_pixels;
+    bool of_files;  // a meaning only where some input is read from a file
     const Condition* conditions;
     size_t condition_count;
 };

@@ -18,6 +18,7 @@ from plugin.worker import identity
 
 PREFIX = "org.cleanplate."
 KINDS = {"float": "number", "int": "integer", "bool": "truth", "choice": "choice", "string": "text", "file": "text"}
+LAST_GROUPS = ("Colour", "Input", "Output", "Advanced")
 # Hosts want limits for every number.
 WIDEST = {"float": (-1e6, 1e6), "int": (-(10**6), 10**6)}
 
@@ -132,7 +133,7 @@ def _parameter(index: int, number: int, parameter: Parameter) -> str:
     entries += [f"Kind::{KINDS[parameter.type]}", repr(float(value)), _text(text)]
     entries += [repr(float(limit)) for limit in (low, high, *shown)]
     entries += [f"choices_{index}_{number}" if parameter.choices else "nullptr", str(len(parameter.choices))]
-    entries += [_truth(parameter.animates), _truth(parameter.changes_pixels)]
+    entries += [_truth(parameter.animates), _truth(parameter.changes_pixels), _truth(parameter.of_files)]
     entries += [f"conditions_{index}_{number}" if parameter.enabled_by else "nullptr", str(len(parameter.enabled_by))]
     return "    {" + ", ".join(entries) + "}"
 
@@ -144,7 +145,9 @@ def _hint(parameter: Parameter) -> str:
 
 
 def _groups(face: Face) -> list[str]:
-    return list(dict.fromkeys(parameter.page for parameter in face.parameters))
+    """The groups in the order of the face, those that every node has at their end."""
+    groups = list(dict.fromkeys(parameter.page for parameter in face.parameters))
+    return sorted(groups, key=lambda group: LAST_GROUPS.index(group) if group in LAST_GROUPS else -1)
 
 
 def _word(parameter: Parameter, value: object) -> str:

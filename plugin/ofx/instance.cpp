@@ -102,9 +102,25 @@ std::string Instance::word(const char* name) const {
     return "";
 }
 
+bool Instance::reads_files(double time) const {
+    for (size_t i = 0; i < face_.input_count; ++i)
+        if (*face_.inputs[i].file && !text(face_.inputs[i].file, time).empty()) return true;
+    return false;
+}
+
+void Instance::set_state(size_t index, const char* property, bool state) const {
+    OfxPropertySetHandle handle = nullptr;
+    if (suites.parameter->paramGetPropertySet(params_[index], &handle) != kOfxStatOK) return;
+    // Render clones are made in render threads, where nothing should be touched without need.
+    const Properties properties(handle);
+    if (properties.integer(property, 0, !state) != state) properties.set(property, state);
+}
+
 void Instance::update_enabled() const {
+    const bool files = reads_files(0);
     for (size_t i = 0; i < face_.parameter_count; ++i) {
         const Parameter& parameter = face_.parameters[i];
+        if (parameter.of_files) set_state(i, kOfxParamPropSecret, !files);
         if (!parameter.condition_count) continue;
         bool enabled = true;
         for (size_t c = 0; c < parameter.condition_count; ++c) {
@@ -114,11 +130,7 @@ void Instance::update_enabled() const {
             for (size_t v = 0; v < condition.count; ++v) met = met || now == condition.values[v];
             enabled = enabled && met;
         }
-        OfxPropertySetHandle handle = nullptr;
-        if (suites.parameter->paramGetPropertySet(params_[i], &handle) != kOfxStatOK) continue;
-        // Render clones are made in render threads, where nothing should be touched without need.
-        const Properties properties(handle);
-        if (properties.integer(kOfxParamPropEnabled, 0, 1) != enabled) properties.set(kOfxParamPropEnabled, enabled);
+        set_state(i, kOfxParamPropEnabled, enabled);
     }
 }
 

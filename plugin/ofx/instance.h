@@ -30,7 +30,10 @@ public:
     Value value(size_t index, double time) const;
     std::string text(const char* name, double time) const;
 
-    // Enables the parameters that have a meaning now.
+    // Whether any input is read from a file.
+    bool reads_files(double time) const;
+
+    // Enables the parameters that have a meaning now, and shows those of files once there are some.
     void update_enabled() const;
 
     void show(const std::string& sentence);
@@ -46,6 +49,7 @@ public:
     void give_progress() { in_progress_ = false; }
 
 private:
+    void set_state(size_t index, const char* property, bool state) const;
     std::string word(const char* name) const;
 
     const Face& face_;

@@ -101,9 +101,9 @@ void require_inputs(const Instance& instance, double time) {
         const Input& input = face.inputs[i];
         const bool needed = i == 0 || !input.optional;
         if (!needed || instance.connected(i)) continue;
-        if (i > 0 && *input.file && !instance.text(input.file, time).empty()) continue;
+        if (*input.file && !instance.text(input.file, time).empty()) continue;
         throw UserError(std::string(face.label) + " needs the input " + input.name + " (" + input.label + "): connect it" +
-                        (i > 0 && *input.file ? std::string(", or name a file in '") + input.file + "'." : "."));
+                        (*input.file ? std::string(", or name a file in '") + input.file + "'." : "."));
     }
 }
 
@@ -184,7 +184,7 @@ private:
         const Job job = job_of(footage);
         const std::string key = key_of(job, footage);
         // What is read from files can change without a sign.
-        const bool from_files = reads_files();
+        const bool from_files = instance_.reads_files(time_);
         if (!from_files) {
             for (const CachedResult& known : cache().find(key)) {
                 const auto has = [&](const std::string& pass) { return known.result->pass(pass) != nullptr; };
@@ -210,15 +210,6 @@ private:
                     instance_.remember_status(sentence);
                     progress_.begin("Cleanplate: " + sentence);
                 }};
-    }
-
-    bool reads_files() const {
-        bool found = false;
-        for (size_t i = 0; i < instance_.face().input_count; ++i) {
-            const char* file = instance_.face().inputs[i].file;
-            found = found || (*file && !instance_.text(file, time_).empty());
-        }
-        return found;
     }
 
     Instance& instance_;

@@ -10,6 +10,9 @@ namespace {
 
 constexpr int64_t kFarthest = int64_t{1} << 24, kWidest = int64_t{1} << 20, kLargest = int64_t{1} << 36;
 
+// Of one thing in the status line.
+constexpr size_t kLongest = 100;
+
 PassImage read_image(const Value& image, int width, int height, size_t size) {
     PassImage pass;
     pass.name = image.at("name").text(128);
@@ -31,8 +34,12 @@ std::string status_of(const Value& fields) {
     for (const char* name : {"device", "precision"})
         for (const auto& [key, value] : fields.at("info").map())
             if (key == name) add(value.shown() + (key == "precision" ? " precision" : ""));
-    for (const auto& [key, value] : fields.at("info").map())
-        if (key != "device" && key != "precision" && key != "milliseconds") add(key + " " + value.shown());
+    for (const auto& [key, value] : fields.at("info").map()) {
+        // A list of all classes is for the passes' metadata.
+        const std::string shown = value.shown();
+        if (key != "device" && key != "precision" && key != "milliseconds" && shown.size() <= kLongest)
+            add(key + " " + shown);
+    }
     char time[40];
     std::snprintf(time, sizeof time, "%.0f ms", fields.at("milliseconds").number());
     add(time);

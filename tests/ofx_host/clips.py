@@ -141,7 +141,12 @@ class Clip:
         return next((c for c in (COMPONENTS[4], COMPONENTS[3], COMPONENTS[1]) if c in self.supported), components)
 
     def region_of_definition(self, time: float) -> tuple[float, float, float, float] | None:
-        """In canonical coordinates."""
+        """In canonical coordinates; the output's is what is rendered now."""
+        if self.is_output and self.effect.now.outputs:
+            aspect = self.properties["OfxImagePropPixelAspectRatio"]
+            x1, y1, x2, y2 = self.effect.now.window
+            across, down = self.effect.now.scale
+            return (x1 * aspect / across, y1 / down, x2 * aspect / across, y2 / down)
         picture = self.footage.at(time) if self.footage else None
         if picture is None:
             return None

@@ -44,6 +44,8 @@ class Node:
                 value = param.options.index(value)
             param.value.constant = value
             self.changed(name, "OfxChangeUserEdited")
+            if name in self.effect.descriptor.properties.values["OfxImageEffectPropClipPreferencesSlaveParam"]:
+                self.prefer()
 
     def key(self, name: str, keys: dict[float, Any]) -> None:
         """Animates a parameter."""
