@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="procedural",
         metavar="procedural|FOLDER",
-        help="own pictures: fgr/, pha/, bgr/ (bgmv2) or bgr/ (inpaint, pennet, structureflow)",
+        help="own pictures: fgr/, pha/, bgr/ (bgmv2), the same with a folder per clip and images/, masks/ (rvm), "
+        "or bgr/ (inpaint, pennet, structureflow)",
     )
     parser.add_argument("--pool", metavar="FOLDER", help="where procedural pictures are kept, default: OUT/pool")
     parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")

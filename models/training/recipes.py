@@ -10,6 +10,7 @@ from typing import Any
 from models.lama.perceptual import HighReceptiveFieldLoss
 from models.structureflow.vgg import VGG19Features
 from models.training import bgmv2, inpaint, pennet, rvm, segment, structureflow
+from models.training.clip_folders import FolderClips
 from models.training.clip_pool import ClipPool
 from models.training.folders import FolderExamples, FolderPlates
 from models.training.inpaint import Plates
@@ -98,6 +99,8 @@ def find(name: str, backbone: str = "mobilenetv2") -> Recipe:
             rvm.STAGES,
             rvm.new_model,
             lambda folder: ClipPool(Pool(folder)),
+            FolderClips,
+            held=lambda folder: ClipPool(Pool(folder, "held")),
         )
     if name == "inpaint":
         return Recipe(

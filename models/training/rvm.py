@@ -21,6 +21,7 @@ from models.rvm import MattingNetwork
 from models.rvm.losses import matting_loss, segmentation_loss
 from models.training.bgmv2 import leaky_clamp
 from models.training.clips import ClipExamples
+from models.training.pictures import Row
 from models.training.pool import View
 
 OPTIONS: dict[str, int | str] = {"variant": "mobilenetv3", "refiner": "deep_guided_filter"}
@@ -68,7 +69,7 @@ class ShortStage:
     """The network without its refiner from scratch: single frames, then short clips; Adam at 1.5e-3."""
 
     name = "short"
-    steps = 2600
+    steps = 5000
     warmup = 150
     rates: tuple[float, float, float, float] = (1.5e-3, 1.5e-3, 1.5e-3, 0.0)
     energy = 1.0
@@ -129,6 +130,19 @@ class ShortStage:
         coarse = model.coarse(small)
         return _matting_loss(*model.refine(batch.src, small, coarse), batch)
 
+    def preview(self, model: MattingNetwork, batch: Matting | Segmentation) -> list[Row]:
+        """The frames of the first clip, or a still of each."""
+        truth, small = batch.seg if isinstance(batch, Segmentation) else batch.pha, batch.src
+        if isinstance(batch, Segmentation):
+            answer = model(batch.src, segmentation_pass=True).seg.float().sigmoid()
+        elif isinstance(batch, Sharp):
+            small = model.shrink(batch.src, 0.25)
+            answer = model.refine(batch.src, small, model.coarse(small))[1]
+        else:
+            answer = model.coarse(batch.src).pha
+        rows = (("source", batch.src), ("truth", truth), (f"answer from {small.shape[-1]} pixels", answer))
+        return [(label, clips[:, 0] if clips.shape[1] == 1 else clips[0]) for label, clips in rows]
+
     def _matting(
         self, examples: ClipExamples, rng: np.random.Generator, size: Size, heights: tuple[float, float]
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -149,7 +163,7 @@ class LongStage(ShortStage):
     """Longer clips and whole frames at the node's working size; batch norms frozen from here on."""
 
     name = "long"
-    steps = 420
+    steps = 1000
     warmup = 20
     rates = (2.5e-4, 5e-4, 5e-4, 0.0)
     stills_until = 0.0
@@ -167,7 +181,7 @@ class SharpStage(LongStage):
     """Large pictures through the refiner, in turn with long clips; the refiner learns fast, the rest slowly."""
 
     name = "sharp"
-    steps = 300
+    steps = 700
     warmup = 20
     rates = (1e-4, 1e-4, 1e-4, 1.5e-3)
     sharp = (Size(512, 640, 2, 1), Size(720, 720, 1, 1), Size(512, 512, 3, 1))
@@ -182,7 +196,7 @@ class CompositesStage(SharpStage):
     """Both, with more movement of figures and cameras; the decoder learns most. The refiner's statistics stay too."""
 
     name = "composites"
-    steps = 450
+    steps = 1100
     warmup = 20
     rates = (1.5e-4, 1.5e-4, 4e-4, 4e-4)
     energy = 1.8
