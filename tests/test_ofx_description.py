@@ -223,9 +223,8 @@ def test_parameters_of_files_are_shown_once_a_file_is_named(bundle, profile):  #
             assert {"layer", "missingFrames"} <= set(of_files)
 
             def secret(node=node):
-                return {
-                    n for n, p in node.effect.params.params.items() if p.properties.values.get("OfxParamPropSecret") == [1]
-                }
+                params = node.effect.params.params
+                return {n for n, p in params.items() if p.properties.values.get("OfxParamPropSecret") == [1]}
 
             assert secret() == set(of_files)
             for file in (p.name for p in face.parameters if p.replaces):
