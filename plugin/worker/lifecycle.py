@@ -28,6 +28,7 @@ BIRTHS = 5
 GREETING_SECONDS = 30.0
 # A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 _SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD")
+_SCRUBBED_KINDS = ("QT_", "NATRON", "DYLD_", "__PYVENV_LAUNCHER__")
 
 
 class Absent(Exception):
@@ -139,7 +140,7 @@ def start(device: str, lock: int) -> None:
 
 def environment() -> dict[str, str]:
     """This process's environment without what a host sets for itself."""
-    return {n: v for n, v in os.environ.items() if n not in _SCRUBBED and not n.startswith(("QT_", "NATRON"))}
+    return {n: v for n, v in os.environ.items() if n not in _SCRUBBED and not n.startswith(_SCRUBBED_KINDS)}
 
 
 @contextlib.contextmanager

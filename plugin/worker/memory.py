@@ -12,6 +12,8 @@ from typing import ClassVar
 
 import psutil
 
+from plugin.worker import system
+
 USABLE_SHARE = 0.9
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 
@@ -73,7 +75,7 @@ def cores() -> int:
     setting = os.environ.get("CLEANPLATE_THREADS", "")
     if setting.isdigit() and int(setting) > 0:
         return int(setting)
-    allowed = len(os.sched_getaffinity(0))
+    allowed = system.usable_cores()
     physical, logical = psutil.cpu_count(logical=False) or allowed, psutil.cpu_count() or allowed
     found = max(1, round(allowed * min(1.0, physical / logical)))
     try:
@@ -100,8 +102,10 @@ def limit_growth() -> None:
     """Makes allocations fail that the machine has no memory for, so that they end in a sentence.
 
     Without it the system's OOM killer ends the worker, or worse, the host. Holds until it is called again, since what
-    is available changes with what else runs.
+    is available changes with what else runs. Only Linux says how much there is now.
     """
+    if not Path("/proc/self/statm").exists():
+        return
     data = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     limit = data + int(USABLE_SHARE * available())
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -66,6 +66,9 @@ def _open_gpu(device: str) -> int:
 
 def _raise_limit(which: int) -> None:
     soft, hard = resource.getrlimit(which)
-    if soft != hard:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(which, (hard, hard))
+    # macOS takes no more than OPEN_MAX, whatever it says.
+    for limit in (hard, 10240):
+        if soft != hard:
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(which, (limit, hard))
+                return

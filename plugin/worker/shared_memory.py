@@ -1,24 +1,22 @@
 """Memory that two processes share by passing a file descriptor; nothing of it is left behind by a crash.
 
-The only module that knows how the operating system does it (Linux: sealed memfd).
+`system` knows how the operating system does it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
-import stat
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from plugin.worker import system
 from plugin.worker.schema import ProtocolError
 
 ALIGNMENT = 64
 _PAGE = mmap.PAGESIZE
-_FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
 def aligned(size: int, to: int = ALIGNMENT) -> int:
@@ -67,10 +65,8 @@ class _Lease:
 def create(size: int) -> tuple[Memory, int]:
     """New zeroed memory of at least `size` bytes and the descriptor to pass on, which the caller closes."""
     size = aligned(max(size, 1), _PAGE)
-    descriptor = os.memfd_create("cleanplate", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    descriptor = system.memory.create(size)
     try:
-        os.ftruncate(descriptor, size)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _FIXED_SIZE | fcntl.F_SEAL_SEAL)
         return Memory(mmap.mmap(descriptor, size), size), descriptor
     except BaseException:
         os.close(descriptor)
@@ -83,15 +79,9 @@ def open_received(descriptor: int, size: int) -> Memory:
     Raises ProtocolError unless it is memory of at least that size that nobody can shrink, so that reading it is safe.
     """
     try:
-        try:
-            seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
-        except OSError:
-            raise ProtocolError("the descriptor that came along is not shared memory") from None
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or seals & _FIXED_SIZE != _FIXED_SIZE:
-            raise ProtocolError("the shared memory that came along is not sealed against resizing")
-        if not 0 < size <= status.st_size:
-            raise ProtocolError(f"the shared memory that came along has {status.st_size} bytes, not {size}")
+        has = system.memory.fixed_size(descriptor)
+        if not 0 < size <= has:
+            raise ProtocolError(f"the shared memory that came along has {has} bytes, not {size}")
         try:
             return Memory(mmap.mmap(descriptor, size), size)
         except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 
+from plugin.worker import system
 from plugin.worker.fields import MAX_PAYLOAD, VERSION
 from plugin.worker.schema import ProtocolError
 
@@ -92,9 +93,9 @@ class Wire:
         ancillary = []
         if descriptors:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        sent = self._socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
+        sent = self._socket.sendmsg([data], ancillary, system.SEND_FLAGS)
         if sent < len(data):
-            self._socket.sendall(data[sent:], socket.MSG_NOSIGNAL)
+            self._socket.sendall(data[sent:], system.SEND_FLAGS)
 
     def receive(self) -> tuple[int, bytes, list[int]] | None:
         """The next message, or None at the end of the connection. Raises ProtocolError, OSError or TimeoutError."""
@@ -102,11 +103,12 @@ class Wire:
             message = self._parser.next()
             if message is not None:
                 return message
-            data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, _DESCRIPTOR_SPACE, socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, _DESCRIPTOR_SPACE, system.RECEIVE_FLAGS)
             descriptors = array.array("i")
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+            system.keep(descriptors)
             self._parser.feed(data, descriptors)
             if flags & socket.MSG_CTRUNC:
                 raise ProtocolError("more descriptors came along than any message may carry")
@@ -115,9 +117,7 @@ class Wire:
 
     def peer(self) -> tuple[int, int]:
         """Process id and user id of the other end, as the kernel knows them."""
-        packed = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        pid, user, _ = struct.unpack("3i", packed)
-        return pid, user
+        return system.peer(self._socket)
 
     def timeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
