@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,6 +66,17 @@ def _draw(task: tuple[str, str, int, int]) -> tuple[int, dict[str, Any] | None]:
     return i, note
 
 
+def _drawn(tasks: list[tuple[str, str, int, int]], processes: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """The tasks done, here where one process is enough."""
+    if processes == 1:
+        threads = cv2.getNumThreads()
+        yield from map(_draw, tasks)
+        cv2.setNumThreads(threads)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as workers:
+        yield from workers.imap(_draw, tasks, 4)
+
+
 def build(folder: Path, sprites: int = 480, scenes: int = 240, seed: int = 1, processes: int = 2) -> None:
     """Draw the pool into `folder` (6.5 MB a sprite, 4 MB a scene, plus a third); a complete one is left as it is."""
     wanted = {"sprites": sprites, "scenes": scenes, "seed": seed}
@@ -82,10 +94,9 @@ def build(folder: Path, sprites: int = 480, scenes: int = 240, seed: int = 1, pr
         (str(folder), "scenes", seed, i) for i in range(scenes)
     ]
     notes: dict[int, dict[str, Any]] = {}
-    with multiprocessing.get_context("spawn").Pool(processes) as workers:
-        for i, note in tqdm(workers.imap(_draw, tasks, 4), total=len(tasks), desc="drawing", mininterval=5):
-            if note is not None:
-                notes[i] = note
+    for i, note in tqdm(_drawn(tasks, processes), total=len(tasks), desc="drawing", mininterval=5):
+        if note is not None:
+            notes[i] = note
     card.write_text(json.dumps(wanted | {"notes": [notes[i] for i in range(sprites)]}))
 
 
