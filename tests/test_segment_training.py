@@ -26,7 +26,7 @@ def sheet(height=96, width=128, grey=0.4):
 class Drawn:
     """Rigs on plain grey."""
 
-    def example(self, rng, view, ease=0.0):
+    def example(self, rng, view, ease=0.0, bare=0.0):
         ground = np.full((view.height, view.width, 3), 0.4, np.float32)
         return strew(rng, Sheet(ground, np.zeros((view.height, view.width), np.uint8)), ENOUGH, [])
 

@@ -40,10 +40,10 @@ class Rigged:
 class RigExamples(Protocol):
     """Where training examples come from."""
 
-    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0) -> Rigged:
+    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0, bare: float = 0.12) -> Rigged:
         """One example seen through `view`; the same generator state gives the same example.
 
-        ease: how likely (0..1) the rigs lie alone on a plain or soft picture.
+        ease: how likely (0..1) the rigs lie alone on a plain or soft picture; bare: how likely there are none.
         """
         ...
 
@@ -121,8 +121,8 @@ class RigPool:
         self.pool = Pool(folder, part)
         self.figures = [i for i in self.pool.some_sprites if self.pool.notes[i]["kind"] in FIGURES]
 
-    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0) -> Rigged:
-        """One example seen through `view`; `ease` see RigExamples."""
+    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0, bare: float = 0.12) -> Rigged:
+        """One example seen through `view`; `ease` and `bare` see RigExamples."""
         unit = view.frame / HD
         if ease and rng.random() < ease:
             return self._easy(rng, view, unit)
@@ -135,7 +135,7 @@ class RigPool:
             wires=int(rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15])) * busy,
             stands=int(rng.choice([0, 1], p=[0.5, 0.5])) * busy,
         )
-        if rng.random() < 0.12:
+        if rng.random() < bare:
             counts = Strewn(counts.lookalikes, 0, 0, 0)
         return strew(rng, sheet, counts, layers)
 

@@ -58,6 +58,8 @@ class SmallStage:
     side, count = 160, 4
     # Rigs cover some hundredths of a picture; at first what is missed counts more than what is found too much.
     class_weights: tuple[float, ...] = (1.0, 3.0, 3.0, 2.0)
+    # Share of windows without rigs.
+    bare = 0.12
 
     def prepare(self, model: HRNetOCR) -> None:
         """Starts where every pixel is most likely none of the rigs, as is true."""
@@ -76,7 +78,7 @@ class SmallStage:
     def batch(self, examples: RigExamples, rng: np.random.Generator, progress: float) -> Batch:
         frames = rng.normal(FRAME, FRAME_SPREAD, self.count).clip(700, 1700)
         views = [View(self.side, self.side, float(frame)) for frame in frames]
-        return stack([examples.example(rng, view, self.ease(progress)) for view in views])
+        return stack([examples.example(rng, view, self.ease(progress), self.bare) for view in views])
 
     def ease(self, progress: float) -> float:
         """Share of easy examples: all at first, a fifth from a quarter of the way on."""
@@ -94,7 +96,8 @@ class SmallStage:
 class LargeStage(SmallStage):
     """Larger windows, for what can only be told from its surroundings: a stand from a door frame.
 
-    With nearly even class weights: under those of the stage before, wires come out twice as wide as they are.
+    With nearly even class weights and many windows without rigs, as frames mostly are: after the stage before, wires
+    come out twice as wide as they are, and lamps as markers.
     """
 
     name = "large"
@@ -103,6 +106,7 @@ class LargeStage(SmallStage):
     peak = 5e-4
     side, count = 320, 2
     class_weights = (1.0, 1.4, 1.4, 1.2)
+    bare = 0.4
 
     def prepare(self, model: HRNetOCR) -> None:
         pass
