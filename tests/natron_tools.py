@@ -57,10 +57,12 @@ class Natron:
             "OMP_NUM_THREADS": "1",
         }
 
-    def run(self, nodes=(), ranges=(), write="", options=()) -> tuple[dict, str]:
-        """Runs a graph; what the script reports, and what Natron printed."""
+    def run(self, nodes=(), ranges=(), write="", options=(), steps=()) -> tuple[dict, str]:
+        """Runs a graph; what the script reports, and what Natron printed. `steps` are those of `natron_script.take`."""
         task = self.folder / "task.json"
-        task.write_text(json.dumps({"nodes": list(nodes), "ranges": list(ranges), "write": write}))
+        task.write_text(
+            json.dumps({"nodes": list(nodes), "ranges": list(ranges), "write": write, "steps": list(steps)})
+        )
         report = task.with_suffix(".json.report")
         report.unlink(missing_ok=True)
         result = subprocess.run(

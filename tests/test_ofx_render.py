@@ -1,6 +1,7 @@
 """Pixels through the OpenFX adapter are those of `cleanplate render`, bit for bit, however a host asks for them."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -266,3 +267,23 @@ def test_animated_parameters_are_taken_at_the_frame(scene):  # noqa: F811
         node.key("alphaWhite", {FIRST: 1.0, LAST: 0.05})
         same(node.render(FIRST), scene, "background-matte", FIRST)
         assert not np.array_equal(node.render(LAST), scene.rendered("background-matte", LAST))
+
+
+@isolated
+def test_what_natron_calls_pictures_is_not_trusted_where_it_says_nothing(scene):  # noqa: F811
+    """Pictures that Natron converted have the name of nothing, masks that of the picture whose channel they are."""
+    nameless = {n: replace(p, identifier="5c286886f263df1e") for n, p in scene.source().pictures.items()}
+    with Host(NATRON, scene.bundle) as host:
+        node = video(host, scene)
+        edited = {**nameless, FIRST + 1: replace(nameless[FIRST + 1], pixels=nameless[FIRST + 1].pixels[::-1].copy())}
+        node.connect("Source", Footage(edited, (FIRST, LAST), format=FORMAT))
+        assert not np.array_equal(node.render(LAST), scene.rendered("video-matte", LAST))
+        node.connect("Source", Footage(nameless, (FIRST, LAST), format=FORMAT))
+        for frame in (LAST, FIRST):
+            same(node.render(frame), scene, "video-matte", frame)
+        node = background(host, scene)
+        mask = scene.array("garbage")[..., :1]
+        for channel in (mask, np.zeros_like(mask), mask):
+            node.connect("OutM", Footage(Picture(channel, CORNER, identifier="mask"), format=FORMAT))
+            expected = scene.rendered("background-matte", FIRST) * (channel != 1)
+            np.testing.assert_array_equal(node.render(FIRST), expected)

@@ -108,8 +108,9 @@ ClipImage::ClipImage(OfxImageClipHandle clip, double time, const std::string& pl
     pixel_aspect_ = image.number(kOfxImagePropPixelAspectRatio, 0, 1);
     const std::string field = image.text(kOfxImagePropField, 0, kOfxImageFieldNone);
     whole_frame_ = field == kOfxImageFieldNone || field == kOfxImageFieldBoth;
-    // Natron's is a hash of all that the picture comes from; what others do is not known.
+    // Natron's is a hash of all that the picture comes from, if it knows; what others do is not known.
     if (suites.natron) identifier_ = image.text(kOfxImagePropUniqueIdentifier);
+    if (identifier_ == kNatronNameless) identifier_.clear();
     data_ = static_cast<char*>(image.pointer(kOfxImagePropData));
     row_bytes_ = image.integer(kOfxImagePropRowBytes);
     const bool floats = image.text(kOfxImageEffectPropPixelDepth, 0, kOfxBitDepthFloat) == kOfxBitDepthFloat;

@@ -1,6 +1,5 @@
 #include "describe.h"
 
-#include <cstring>
 #include <string>
 
 #include "describe_params.h"
@@ -79,11 +78,8 @@ void describe(const Face& face, OfxImageEffectHandle effect) {
         properties.set(kFnOfxImageEffectPropPassThroughComponents, 1);
     }
     if (suites.natron) {
-        bool own_mask = false;
-        for (size_t i = 0; i < face.input_count; ++i) own_mask = own_mask || !std::strcmp(face.inputs[i].name, "Mask");
-        properties.set(kNatronOfxImageEffectPropHostMasking, !own_mask);
-        // With mixing on, Natron takes the last input for its own mask and shows the source outside it.
-        properties.set(kNatronOfxImageEffectPropHostMixing, !own_mask);
+        properties.set(kNatronOfxImageEffectPropHostMasking, takes_host_mask(face));
+        properties.set(kNatronOfxImageEffectPropHostMixing, takes_host_mask(face));
         properties.set(kNatronOfxImageEffectPropChannelSelector, kOfxImageComponentNone);
     }
 }

@@ -14,6 +14,10 @@
 #define kNatronOfxImageEffectPropHostMixing "kNatronOfxImageEffectPropHostMixing"
 #define kNatronOfxImageEffectPropChannelSelector "NatronOfxImageEffectPropChannelSelector"
 
+// Natron: its own mask's input, and what an image is called whose origin it does not know: the checksum of nothing.
+#define kNatronHostMask "Mask"
+#define kNatronNameless "5c286886f263df1e"
+
 // Natron: a plane of any name is spelled as components, for instance
 // NatronOfxImageComponentsPlaneName_matte_PlaneLabel_matte_ChannelsLabel_A_Channel_A.
 #define kNatronOfxImageComponentsPlaneName "NatronOfxImageComponentsPlaneName_"

@@ -46,8 +46,9 @@ void add_header(Digest& digest, const ClipImage& image, const Area& format) {
 }
 
 // The name under which the digest of an image is remembered; "" where it cannot be. `header` holds all but the pixels.
-std::string name_of(const ClipImage& image, const Digest& header) {
-    return image.identifier().empty() ? "" : image.identifier() + header.bytes();
+// Whichever channel of a picture Natron takes for a mask, it is called the same.
+std::string name_of(const Input& input, const ClipImage& image, const Digest& header) {
+    return input.mask || image.identifier().empty() ? "" : image.identifier() + header.bytes();
 }
 
 }  // namespace
@@ -116,7 +117,7 @@ std::string Footage::digest(size_t input, int frame) {
     if (picture.image) {
         const ClipImage& image = *picture.image;
         add_header(digest, image, picture.format);
-        const std::string name = name_of(image, digest);
+        const std::string name = name_of(instance_.face().inputs[input], image, digest);
         std::string known_by_name = known_digests().find(name);
         if (known_by_name.empty()) {
             const size_t row = sizeof(float) * static_cast<size_t>(image.area().width() * image.channels());
@@ -172,7 +173,7 @@ void Footage::hand_over(const Value& need, size_t input, const Picture& picture,
     const auto parcel = connection.parcel(row * static_cast<size_t>(area.height()));
     Digest digest;
     add_header(digest, image, picture.format);
-    const std::string name = name_of(image, digest);
+    const std::string name = name_of(instance_.face().inputs[input], image, digest);
     std::string known = known_digests().find(name);
     const bool unknown = known.empty();
     char* to = parcel->memory->bytes();

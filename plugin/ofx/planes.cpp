@@ -1,5 +1,8 @@
 #include "planes.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "errors.h"
 #include "host.h"
 
@@ -8,6 +11,12 @@ namespace cleanplate {
 bool has_planes() {
     // Nuke has the suite as well, but knows only planes of its own.
     return suites.planes && suites.natron && Properties(suites.host).integer(kFnOfxImageEffectPropMultiPlanar) == 1;
+}
+
+bool takes_host_mask(const Face& face) {
+    for (size_t i = 0; i < face.input_count; ++i)
+        if (!std::strcmp(face.inputs[i].name, kNatronHostMask)) return false;
+    return true;
 }
 
 std::string plane_name(const Pass& pass) {
@@ -49,8 +58,11 @@ std::vector<std::string> planes_of(const Face& face) {
 void answer_clip_components(const Face& face, OfxPropertySetHandle in, OfxPropertySetHandle out) {
     const Properties answer(out);
     const std::string prefix = kFnOfxImageEffectActionGetClipComponentsPropString;
+    // Of a mask Natron takes the channel that the artist chose, but alpha if its plane is asked for here.
     for (size_t i = 0; i < face.input_count; ++i)
-        answer.set((prefix + face.inputs[i].name).c_str(), kFnOfxImagePlaneColour);
+        if (!face.inputs[i].mask) answer.set((prefix + face.inputs[i].name).c_str(), kFnOfxImagePlaneColour);
+    // Its own mask it fetches only if asked to.
+    if (suites.natron && takes_host_mask(face)) answer.set((prefix + kNatronHostMask).c_str(), kFnOfxImagePlaneColour);
     const std::string output = prefix + kOfxImageEffectOutputClipName;
     int index = 0;
     for (const std::string& plane : planes_of(face)) answer.set(output.c_str(), plane, index++);

@@ -12,6 +12,10 @@ namespace cleanplate {
 // Whether the host takes planes with names of our own.
 bool has_planes();
 
+// Whether Natron may mask and mix the result itself: not where the node has a mask of that name, which Natron would
+// take for its own and show the source outside it.
+bool takes_host_mask(const Face& face);
+
 // The host's name of a pass's plane.
 std::string plane_name(const Pass& pass);
 
