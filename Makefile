@@ -1,7 +1,9 @@
-.PHONY: setup demo test bench lint lock plugin
+.PHONY: setup demo test bench quality lint lock plugin
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.ready
+# Where "make quality" puts good and bad cases.
+PICTURES ?= build/quality
 
 setup: $(STAMP)
 
@@ -24,6 +26,10 @@ bench: $(STAMP) plugin
 	$(VENV)/bin/python -m plugin.bench
 	$(VENV)/bin/python -m plugin.bench_networks
 	$(VENV)/bin/python -m plugin.bench_host
+	$(VENV)/bin/python -m plugin.quality --pictures $(PICTURES)
+
+quality: $(STAMP)
+	$(VENV)/bin/python -m plugin.quality --pictures $(PICTURES)
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -q

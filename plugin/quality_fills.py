@@ -2,31 +2,30 @@
 
 python -m plugin.quality_fills WEIGHTS [--plates 24] [--pictures FOLDER]
 
-Errors are those inside the hole: mean absolute error of display-encoded 0..1 x 1e3, and 1 - SSIM x 1e3 (Wang et al.,
-IEEE TIP 13, 2004, on luma). Holes cover 5 to 20 % of the picture.
+The Inpaint table of `make quality` for any weights. Errors are those inside the hole, of display-encoded pictures.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-import models
 from models import weights
 from models.training import metrics
 from models.training.holes import hole
-from models.training.inpaint import OPTIONS
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
 from nodes.filling.membrane import membrane
+from plugin.quality_table import Case, Table, best_and_worst
 
 HEIGHT, WIDTH = 384, 640
+PLATES = 24
 # Nothing in training draws from this seed.
 UNSEEN = 90311
 SMALLEST, LARGEST = 0.05, 0.20
@@ -70,9 +69,7 @@ def holes(number: int) -> Array:
 
 def network_fill(path: Path) -> Fill:
     """LaMa with the weights of a file."""
-    options = dict(OPTIONS)
-    model = models.create("lama", **options).eval()
-    model.load_state_dict(weights.fit(weights.load_state_dict(path), "lama", options, path.name))
+    model = weights.build(weights.resolve(path)).eval()
 
     def fill(picture: Array, mask: Array) -> Array:
         planes = torch.from_numpy(picture).permute(2, 0, 1)[None] * (1 - torch.from_numpy(mask))
@@ -104,23 +101,49 @@ def merged(filled: Array, truth: Array, mask: Array) -> Array:
     return np.where(mask[..., None] > 0, filled, truth)
 
 
+def inpaint(files: Sequence[Path], plates: int = PLATES) -> Table:
+    """Every file's network alone, and fills that need no weights, on generated plates."""
+    return measured("unseen generated plates", [plate(number) for number in range(plates)], files)
+
+
+def measured(title: str, pictures: Sequence[Array], files: Sequence[Path]) -> Table:
+    """Errors inside the holes of every method's fills."""
+    masks = [holes(number) for number in range(len(pictures))]
+    table = Table(
+        "Inpaint",
+        f"{len(pictures)} {title} of {WIDTH}x{HEIGHT} with holes of 5 to 20 %; the network alone, one frame at a time. "
+        "Mean absolute error x 1e3 and structural similarity (more is better) inside the holes.",
+        ["MAE", "SSIM", "worst MAE"],
+    )
+    fills: dict[str, Fill] = {f"bundled {file.stem}": network_fill(file) for file in files}
+    fills |= {"diffusion (Laplace)": diffusion, "Telea (OpenCV)": telea}
+    results = {
+        name: [merged(fill(picture, mask), picture, mask) for picture, mask in zip(pictures, masks, strict=True)]
+        for name, fill in fills.items()
+    }
+    for name, filled in results.items():
+        errors = [metrics.mae(*triple) * 1e3 for triple in zip(filled, pictures, masks, strict=True)]
+        likeness = [metrics.ssim(*triple) for triple in zip(filled, pictures, masks, strict=True)]
+        table.rows.append((name, [float(np.mean(errors)), float(np.mean(likeness)), max(errors)]))
+        if not table.cases and files:
+            for case, i in best_and_worst(errors).items():
+                holed = np.where(masks[i][..., None] > 0, np.float32(0.5), pictures[i])
+                ours = [("input", holed), ("truth", pictures[i]), ("network", filled[i])]
+                table.cases.append(Case(case, [*ours, ("Laplace", results["diffusion (Laplace)"][i])]))
+    return table
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m plugin.quality_fills", description=__doc__)
     parser.add_argument("weights", type=Path)
-    parser.add_argument("--plates", type=int, default=24)
+    parser.add_argument("--plates", type=int, default=PLATES)
     parser.add_argument("--pictures", type=Path, help="a folder of photographs to fill as well")
     options = parser.parse_args()
-    fills = {options.weights.stem: network_fill(options.weights), "Laplace": diffusion, "Telea": telea}
-    sets = {"unseen generated plates": [plate(number) for number in range(options.plates)]}
+    tables = [inpaint([options.weights], options.plates)]
     if options.pictures:
-        sets[f"photographs in {options.pictures}"] = list(photographs(options.pictures))
-    for title, pictures in sets.items():
-        print(f"{title} ({len(pictures)})\n{'method':<28}{'MAE':>8}{'1-SSIM':>9}")
-        for name, fill in fills.items():
-            pairs = [(fill(picture, holes(i)), picture, holes(i)) for i, picture in enumerate(pictures)]
-            mae = np.mean([metrics.mae(*pair) for pair in pairs]) * 1e3
-            unlike = 1e3 - np.mean([metrics.ssim(merged(*pair), *pair[1:]) for pair in pairs]) * 1e3
-            print(f"{name:<28}{mae:>8.2f}{unlike:>9.1f}", flush=True)
+        tables.append(measured("photographs", list(photographs(options.pictures)), [options.weights]))
+    for table in tables:
+        print("\n".join(table.lines()), end="\n\n")
     return 0
 
 

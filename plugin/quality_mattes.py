@@ -1,0 +1,90 @@
+"""The mattes' part of `make quality`: BackgroundMatte against a difference keyer, VideoMatte against a threshold."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.training import evaluate, evaluate_rvm, metrics
+from models.training.procedural.fields import Array
+from plugin.quality_table import Case, Table, best_and_worst
+
+SCENES = 8
+CLIPS, FRAMES = 4, 8
+VIDEO_MEASURES = ("MAD", "MSE", "Grad", "Conn", "dtSSD")
+
+
+def background_matte(files: Sequence[Path], scenes: int = SCENES) -> Table:
+    """Every file's network alone, sampled at its defaults, and the keyer with the best settings for the whole set."""
+    shown = [evaluate.scene(number) for number in range(scenes)]
+    truths = [one.pha for one in shown]
+    distances = [evaluate.difference(one) for one in shown]
+    low, soft = evaluate.tuned_keyer(distances, truths)
+    keyed = [evaluate.key(distance, low, soft) for distance in distances]
+    height, width = truths[0].shape
+    table = Table(
+        "BackgroundMatte",
+        f"{scenes} unseen procedural scenes at {width}x{height} with noise, exposure drift, shift and deep shadows; "
+        "the network alone, plate not registered. MAD, MSE and edge (8 pixels around soft edges) x 1e3.",
+        [*metrics.MEASURES, "worst MAD"],
+    )
+    for file in files:
+        model = evaluate.load(file)
+        mattes = [evaluate.matte(model, one) for one in shown]
+        table.rows.append((f"bundled {file.stem}", _errors(mattes, truths)))
+        if not table.cases:
+            for title, i in best_and_worst([metrics.mad(*pair) for pair in zip(mattes, truths, strict=True)]).items():
+                pictures = [("source", shown[i].src), ("truth", truths[i]), ("matte", mattes[i]), ("keyer", keyed[i])]
+                table.cases.append(Case(title, pictures))
+    table.rows.append((f"difference keyer, tuned on the set ({low}, {soft})", _errors(keyed, truths)))
+    return table
+
+
+def _errors(mattes: Sequence[Array], truths: Sequence[Array]) -> list[float]:
+    pairs = list(zip(mattes, truths, strict=True))
+    means = [
+        float(np.mean([measure(*pair) for pair in pairs])) * metrics.SCALES[name]
+        for name, measure in metrics.MEASURES.items()
+    ]
+    return [*means, max(metrics.mad(*pair) for pair in pairs) * 1e3]
+
+
+def video_matte(files: Sequence[Path], clips: int = CLIPS, frames: int = FRAMES) -> Table:
+    """Every file's network with and without memory, and the best fixed threshold for the whole set."""
+    with tempfile.TemporaryDirectory(prefix="cleanplate-quality-") as folder:
+        examples = evaluate_rvm.unseen(Path(folder))
+        shown = [evaluate_rvm.clip(examples, number, frames) for number in range(clips)]
+    name, threshold = evaluate_rvm.best_threshold(shown)
+    height, width = shown[0].pha.shape[1:]
+    table = Table(
+        "VideoMatte",
+        f"{clips} unseen procedural clips of {frames} frames at {width}x{height}; the network alone. MAD, MSE and "
+        "dtSSD (error of the change from frame to frame) x 1e3.",
+        [*VIDEO_MEASURES, "worst MAD"],
+    )
+    keyed = [threshold(one.src) for one in shown]
+    for file in files:
+        model = evaluate_rvm.load(file)
+        mattes = [evaluate_rvm.recurrent(model, one.src) for one in shown]
+        alone = [evaluate_rvm.frame_by_frame(model, one.src) for one in shown]
+        truths = [list(one.pha) for one in shown]
+        table.rows.append((f"bundled {file.stem}", _clip_errors(mattes, truths)))
+        table.rows.append((f"bundled {file.stem}, frame by frame", _clip_errors(alone, truths)))
+        if not table.cases:
+            errors = [
+                float(np.mean([metrics.mad(*p) for p in zip(*both, strict=True)]))
+                for both in zip(mattes, truths, strict=True)
+            ]
+            for title, i in best_and_worst(errors).items():
+                pictures = [("source", shown[i].src[-1]), ("truth", truths[i][-1]), ("matte", mattes[i][-1])]
+                table.cases.append(Case(title, [*pictures, ("threshold", keyed[i][-1])]))
+    table.rows.append((f"best fixed threshold ({name})", _clip_errors(keyed, [list(one.pha) for one in shown])))
+    return table
+
+
+def _clip_errors(mattes: Sequence[Sequence[Array]], truths: Sequence[Sequence[Array]]) -> list[float]:
+    scores = [evaluate_rvm.score(*pair) for pair in zip(mattes, truths, strict=True)]
+    return [*(float(np.mean([one[name] for one in scores])) for name in VIDEO_MEASURES), max(s["MAD"] for s in scores)]
