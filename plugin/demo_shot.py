@@ -47,7 +47,7 @@ def clean_plate() -> Pixels:
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return _noisy(shifted * PLATE_EXPOSURE, np.random.default_rng(SCENE_SEED + 1))
+    return noisy(shifted * PLATE_EXPOSURE, np.random.default_rng(SCENE_SEED + 1))
 
 
 def frames(count: int = COUNT) -> Iterator[DemoFrame]:
@@ -62,7 +62,7 @@ def frames(count: int = COUNT) -> Iterator[DemoFrame]:
         source = premultiplied[..., :3] + (1 - alpha) * scene
         yield DemoFrame(
             FIRST + index,
-            _noisy(source, np.random.default_rng([FIGURE_SEED, index])),
+            noisy(source, np.random.default_rng([FIGURE_SEED, index])),
             alpha,
             (premultiplied[..., :3] / np.maximum(alpha, 1e-4)).astype(np.float32),
         )
@@ -74,13 +74,14 @@ def timecode(number: int, rate: int = 24) -> str:
     return f"01:{seconds // 60:02d}:{seconds % 60:02d}:{frame:02d}"
 
 
-def _linear(encoded: Pixels) -> Pixels:
+def as_light(encoded: Pixels) -> Pixels:
+    """Display-encoded (sRGB) numbers as scene-linear light."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
 def _scene() -> Pixels:
     rng = np.random.default_rng(SCENE_SEED)
-    scene = _linear(background(rng, OVERSCAN.height, OVERSCAN.width, "facade"))
+    scene = as_light(background(rng, OVERSCAN.height, OVERSCAN.width, "facade"))
     for _ in range(4):
         x, y = rng.uniform(0.05, 0.95) * OVERSCAN.width, rng.uniform(0.1, 0.45) * OVERSCAN.height
         lamp = np.zeros(scene.shape[:2], np.float32)
@@ -95,7 +96,7 @@ def _figure() -> Pixels:
     """Premultiplied scene-linear RGBA of the figure."""
     picture = sprite(np.random.default_rng(FIGURE_SEED), 720, "person", "bust").picture
     alpha = picture[..., 3:]
-    return np.concatenate([_linear(picture[..., :3]) * alpha, alpha], axis=2)
+    return np.concatenate([as_light(picture[..., :3]) * alpha, alpha], axis=2)
 
 
 def _posed(figure: Pixels, moment: float) -> Pixels:
@@ -111,7 +112,7 @@ def _posed(figure: Pixels, moment: float) -> Pixels:
     return np.asarray(posed, np.float32)
 
 
-def _noisy(light: Pixels, rng: np.random.Generator) -> Pixels:
+def noisy(light: Pixels, rng: np.random.Generator) -> Pixels:
     """Sensor noise that grows with the light."""
     sigma = NOISE * (0.4 + np.sqrt(np.clip(light, 0, 1)))
     return (light + rng.standard_normal(light.shape, np.float32) * sigma).astype(np.float32)
