@@ -1,6 +1,7 @@
 """A node says how its last frame was made, and with which weights under which terms."""
 
 import hashlib
+import re
 
 from ofx_host.fixtures import FIRST, bundle, scene  # noqa: F401
 from ofx_host.host import Host
@@ -11,7 +12,10 @@ from ofx_host.profiles import NATRON
 @isolated
 def test_the_button_shows_device_time_and_weights(scene):  # noqa: F811
     with Host(NATRON, scene.bundle) as host:
-        for name, footage, network in (("BackgroundMatte", scene.plate(), "bgmv2"), ("VideoMatte", None, "rvm")):
+        for name, footage, network, quality in (
+            ("BackgroundMatte", scene.plate(), "bgmv2", "resolution 0.5"),
+            ("VideoMatte", None, "rvm", "downsampleRatio 1"),
+        ):
             node = host.plugin(f"org.cleanplate.{name}").create()
             weights = scene.weights(network)
             node.set(device="cpu", weights=weights)
@@ -21,8 +25,10 @@ def test_the_button_shows_device_time_and_weights(scene):  # noqa: F811
             assert (node.get("status"), node.get("weightsInfo")) == ("", "")
             node.render(FIRST)
             node.push("updateStatus")
-            assert node.get("status").startswith("cpu, full precision, ")
-            assert " ms" in node.get("status")
+            said = node.get("status").split(";")[0].split(", ")
+            assert said[:2] == ["cpu", "full precision"]
+            assert quality in said, "the quality that came out"
+            assert re.fullmatch(r"\d+ ms", said[-1])
             with open(weights, "rb") as file:
                 digest = hashlib.sha256(file.read()).hexdigest()
             said = node.get("weightsInfo")

@@ -166,8 +166,10 @@ class Node:
         return found
 
     def planes(self, time: float) -> list[str]:
-        """The planes that the node makes, where the host has planes."""
-        default = {f"{NEEDED}{name}": [COLOUR] for name in self.effect.clips}
+        """The planes that the node makes, where the host has planes; wrong is what Natron would take amiss."""
+        made_by = self.effect.descriptor.properties
+        host_mask = {"Mask"} if made_by.values.get("kNatronOfxImageEffectPropHostMasking") == [1] else set()
+        default: dict[str, Any] = {f"{NEEDED}{name}": [] for name in (*self.effect.clips, *host_mask)}
         passing = {
             "uk.co.thefoundry.ImageEffectPropPassThroughClip": "",
             "uk.co.thefoundry.ImageEffectPropPassThroughTime": float(time),
@@ -183,6 +185,11 @@ class Node:
         made = [COLOUR]
         if self.plugin.act(action, self.effect, given, answer) == OK:
             made = list(answer[f"{NEEDED}Output"])
+            for name, clip in self.effect.clips.items():
+                if clip.properties["OfxImageClipPropIsMask"] and answer[f"{NEEDED}{name}"]:
+                    self.host.journal.wrong(f"Natron takes alpha, whichever channel was chosen, for the mask {name}")
+            if host_mask and not answer[f"{NEEDED}Mask"]:
+                self.host.journal.wrong("Natron does not fetch its own mask")
         given.let_go()
         answer.let_go()
         return made
