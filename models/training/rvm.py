@@ -73,7 +73,7 @@ class ShortStage:
     warmup = 150
     rates: tuple[float, float, float, float] = (1.5e-3, 1.5e-3, 1.5e-3, 0.0)
     energy = 1.0
-    stills: tuple[Size, ...] = (Size(128, 128, 1, 8), Size(144, 160, 1, 6))
+    stills: tuple[Size, ...] = (Size(128, 128, 1, 8), Size(144, 256, 1, 4, True), Size(216, 384, 1, 2, True))
     stills_until = 0.6
     clips: tuple[Size, ...] = (Size(128, 128, 4, 3), Size(144, 160, 4, 2), Size(128, 224, 4, 2, True))
     sharp: tuple[Size, ...] = ()
