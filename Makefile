@@ -18,6 +18,7 @@ $(STAMP): requirements.lock requirements-setup.lock pyproject.toml
 lock:
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements.in -o requirements.lock --custom-compile-command "make lock"
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-setup.in -o requirements-setup.lock --custom-compile-command "make lock"
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade requirements-cross.in -o requirements-cross.lock --custom-compile-command "make lock"
 
 demo: $(STAMP)
 	$(VENV)/bin/cleanplate demo

@@ -1,16 +1,24 @@
-# Builds the OpenFX bundle: `make plugin`, or `make plugin SANITIZE=address` (undefined, thread) into build/@address,
-# which hosts that scan build/ skip.
+# Builds the OpenFX bundle: `make plugin` for this system; `make plugin-all`, or PLATFORMS= with some of linux, macos and
+# windows, for others too; `make plugin SANITIZE=address` (undefined, thread) into build/@address, which hosts that scan
+# build/ skip.
+.PHONY: plugin-all
+PLATFORMS ?= $(if $(filter Darwin,$(shell uname -s)),macos,linux)
 ifeq ($(origin CXX),default)
 CXX := c++
 endif
 OFX_ROOT := build$(if $(SANITIZE),/@$(SANITIZE))
 OFX_BUNDLE := $(OFX_ROOT)/Cleanplate.ofx.bundle
-OFX_BINARY := $(OFX_BUNDLE)/Contents/Linux-x86-64/Cleanplate.ofx
+OFX_EVERY := linux macos windows
+OFX_PLATFORMS := $(if $(filter all,$(PLATFORMS)),$(OFX_EVERY),$(PLATFORMS))
+OFX_BINARY_linux := $(OFX_BUNDLE)/Contents/Linux-x86-64/Cleanplate.ofx
+OFX_BINARY_macos := $(OFX_BUNDLE)/Contents/MacOS/Cleanplate.ofx
+OFX_BINARY_windows := $(OFX_BUNDLE)/Contents/Win64/Cleanplate.ofx
 OFX_WORK := $(OFX_ROOT)/ofx
 OFX_SOURCES := $(wildcard plugin/ofx/*.cpp plugin/ofx/posix/*.cpp plugin/ofx/linux/*.cpp)
 OFX_OBJECTS := $(OFX_SOURCES:plugin/ofx/%.cpp=$(OFX_WORK)/%.o) $(OFX_WORK)/faces.o
 OFX_FACES := $(wildcard nodes/*.yaml) nodes/face.py nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
-OFX_FLAGS := -std=c++17 -O2 -g1 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Iplugin/ofx -I$(OFX_WORK)
+OFX_COMMON_FLAGS := -std=c++17 -O2 -fvisibility=hidden -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Iplugin/ofx -I$(OFX_WORK)
+OFX_FLAGS := $(OFX_COMMON_FLAGS) -g1 -fPIC
 OFX_LINK := -shared -Wl,--version-script=plugin/ofx/exports.map -Wl,-z,relro,-z,now,--gc-sections -Wl,--build-id=none
 ifdef SANITIZE
 OFX_FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
@@ -20,7 +28,10 @@ else
 OFX_LINK += -Wl,-z,defs -static-libstdc++ -static-libgcc
 endif
 
-plugin: $(OFX_BINARY) $(OFX_BUNDLE)/Contents/Info.plist
+plugin: $(foreach platform,$(OFX_PLATFORMS),$(OFX_BINARY_$(platform))) $(OFX_BUNDLE)/Contents/Info.plist
+
+plugin-all:
+	$(MAKE) plugin PLATFORMS=all
 
 $(OFX_WORK)/faces.cpp: $(STAMP) $(OFX_FACES)
 	$(VENV)/bin/python -m plugin.ofx.generate $(OFX_WORK)
@@ -35,8 +46,10 @@ $(OFX_WORK)/%.o: plugin/ofx/%.cpp plugin/ofx/plugin.mk | $(OFX_WORK)/face_count.
 $(OFX_WORK)/faces.o: $(OFX_WORK)/faces.cpp
 	$(CXX) $(OFX_FLAGS) -MMD -MP -c $< -o $@
 
-$(OFX_BINARY): $(OFX_OBJECTS) plugin/ofx/exports.map
+# What was built for other systems before is of other sources now.
+$(OFX_BINARY_linux): $(OFX_OBJECTS) plugin/ofx/exports.map
 	@mkdir -p $(@D)
+	@rm -rf $(foreach platform,$(filter-out $(OFX_PLATFORMS),$(OFX_EVERY)),$(dir $(OFX_BINARY_$(platform))))
 	$(CXX) $(OFX_OBJECTS) $(OFX_LINK) -o $@
 
 # The bundle names the folder it was built in.
@@ -49,4 +62,6 @@ $(OFX_PLACE):
 $(OFX_BUNDLE)/Contents/Info.plist: $(STAMP) $(OFX_FACES) $(OFX_PLACE)
 	$(VENV)/bin/python -m plugin.ofx.generate --bundle $(OFX_BUNDLE)
 
--include $(wildcard $(OFX_WORK)/*.d)
+-include $(wildcard $(OFX_WORK)/*.d $(OFX_WORK)/posix/*.d $(OFX_WORK)/linux/*.d)
+
+include plugin/ofx/cross.mk
