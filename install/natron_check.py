@@ -10,6 +10,7 @@ from pathlib import Path
 from install import natron
 from install import natron_places as places
 from install.finding import Finding
+from install.systems import binary_of, sentence
 
 AGAIN = "run cleanplate install natron again"
 SECONDS = 60
@@ -26,7 +27,7 @@ def check() -> str:
             return f"not installed: cleanplate install natron puts the nodes into Natron ({host})"
         bundle, reason = found
         _check_bundle(bundle)
-        return f"the nodes are found in {bundle} through {reason} ({host})"
+        return f"the nodes are found in {bundle} through {reason}, {sentence(bundle)} ({host})"
     _check_bundle(where.bundle)
     if natron.built_bundle().is_dir() and not _same_bundle(where.bundle, natron.built_bundle()):
         raise Finding(f"{where.bundle} differs from the one that was built last: {AGAIN}")
@@ -38,7 +39,8 @@ def check() -> str:
     if places.found_in(where.scripts, places.script_places()) is None:
         raise Finding(f"Natron does not look for groups in {where.scripts}: {AGAIN}")
     return (
-        f"the nodes are in {where.bundle}, found through {place.reason}; toolbar and groups in {where.scripts}; {host}"
+        f"the nodes are in {where.bundle}, found through {place.reason}, {sentence(where.bundle)}; "
+        f"toolbar and groups in {where.scripts}; {host}"
     )
 
 
@@ -49,10 +51,6 @@ def _elsewhere() -> tuple[Path, str] | None:
             for bundle in sorted(place.folder.glob(f"**/{natron.BUNDLE}")):
                 return bundle, place.reason
     return None
-
-
-def binary_of(bundle: Path) -> Path:
-    return bundle / "Contents" / "Linux-x86-64" / natron.BUNDLE.removesuffix(".bundle")
 
 
 def _check_bundle(bundle: Path) -> None:

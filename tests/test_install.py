@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from install import natron, natron_check, qsettings
 from install import natron_places as places
 from install.finding import Finding
+from install.systems import binary_of
 from nodes.errors import CleanplateError
 from plugin.cli import main
 
@@ -33,7 +34,7 @@ def user(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    binary = natron_check.binary_of(built)
+    binary = binary_of(built)
     binary.parent.mkdir(parents=True)
     _compile("int OfxGetNumberOfPlugins(void) { return 0; }", binary)
     resources = built / "Contents/Resources"
@@ -63,6 +64,26 @@ def test_everything_is_where_natron_looks(user, capsys):
     conf = (user.home / ".config/INRIA/Natron.conf").read_text()
     assert conf == f"[General]\nextraPluginsSearchPaths=<Name>Cleanplate</Name><Value>{user.installed}</Value>\n"
     assert natron_check.check().startswith(f"the nodes are in {user.installed / natron.BUNDLE}, found through Natron's")
+
+
+def test_every_system_that_was_built_is_put_there_and_named(user, capsys):
+    assert main(["install", "natron"]) == 0
+    assert f"{user.installed / natron.BUNDLE} (built for Linux)" in capsys.readouterr().out
+    for platform in ("darwin", "win32"):
+        binary = binary_of(user.built, platform)
+        binary.parent.mkdir()
+        binary.write_bytes(platform.encode())
+    assert main(["install", "natron"]) == 0
+    assert "(built for Linux and macOS and Windows)" in capsys.readouterr().out
+    installed = user.installed / natron.BUNDLE / "Contents"
+    assert (installed / "MacOS/Cleanplate.ofx").read_bytes() == b"darwin"
+    assert (installed / "Win64/Cleanplate.ofx").read_bytes() == b"win32"
+    assert ", built for Linux and macOS and Windows; toolbar" in natron_check.check()
+    # A bundle that was built for this system alone takes the others' binaries away again.
+    shutil.rmtree(user.built / "Contents/MacOS")
+    assert main(["install", "natron"]) == 0
+    assert not (installed / "MacOS").exists()
+    assert ", built for Linux and Windows; toolbar" in natron_check.check()
 
 
 def test_uninstalling_leaves_the_home_as_it_was(user, capsys):
@@ -143,14 +164,14 @@ def _finding(match: str) -> None:
 def test_doctor_says_why_natron_will_not_find_the_nodes(user):
     assert "not installed: cleanplate install natron puts" in natron_check.check()
     installed = natron.install().bundle
-    binary = natron_check.binary_of(installed)
+    binary = binary_of(installed)
     assert "no Natron is on the PATH" in natron_check.check()
 
     places.prefer_no_more(places.BUNDLES_KEY, user.installed)
     _finding("Natron does not look into .*, its preferences do not name it any more")
     natron.install()
 
-    _compile("int OfxGetNumberOfPlugins(void) { return 1; }", natron_check.binary_of(user.built))
+    _compile("int OfxGetNumberOfPlugins(void) { return 1; }", binary_of(user.built))
     _finding("differs from the one that was built last")
     natron.install()
     assert "found through" in natron_check.check()
@@ -174,7 +195,7 @@ def test_doctor_says_why_natron_will_not_find_the_nodes(user):
 
 
 def test_doctor_sees_a_failure_that_natron_remembers(user):
-    binary = natron_check.binary_of(natron.install().bundle)
+    binary = binary_of(natron.install().bundle)
     cache = user.home / ".cache/INRIA/Natron/OFXLoadCache/OFXCache_2.6_Devel_0.xml"
     cache.parent.mkdir(parents=True)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from install import natron, natron_check
+from install import natron, natron_check, systems
 from install import natron_places as places
 from install.finding import Finding
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 def put(options: argparse.Namespace) -> int:
     """Installs and says where things are, and what a shared folder needs besides."""
     where = natron.install(options.to)
-    print(f"nodes:              {where.bundle}")
+    print(f"nodes:              {where.bundle} ({systems.sentence(where.bundle)})")
     print(f"toolbar and groups: {where.scripts}")
     if where.shared:
         _explain_shared(where)

@@ -15,15 +15,18 @@ OFX_TARGET_windows := x86_64-windows-gnu
 OFX_SYSTEM_macos-arm64 := posix macos
 OFX_SYSTEM_macos-x86-64 := posix macos
 OFX_SYSTEM_windows := windows
-OFX_LINK_macos-arm64 := -fPIC -Wl,-dead_strip
-OFX_LINK_macos-x86-64 := -fPIC -Wl,-dead_strip
+OFX_FLAGS_macos := -fPIC -fvisibility-global-new-delete=force-hidden
+OFX_FLAGS_macos-arm64 := $(OFX_FLAGS_macos)
+OFX_FLAGS_macos-x86-64 := $(OFX_FLAGS_macos)
+OFX_LINK_macos-arm64 := -Wl,-dead_strip
+OFX_LINK_macos-x86-64 := -Wl,-dead_strip
 OFX_LINK_windows := plugin/ofx/windows/exports.def -lntdll
 
 # $(1) is what is built.
 define OFX_CROSS
 OFX_SOURCES_$(1) := $$(wildcard plugin/ofx/*.cpp $$(OFX_SYSTEM_$(1):%=plugin/ofx/%/*.cpp))
 OFX_OBJECTS_$(1) := $$(OFX_SOURCES_$(1):plugin/ofx/%.cpp=$$(OFX_WORK)/$(1)/%.o)
-OFX_COMPILE_$(1) = $$(OFX_ZIG) c++ -target $$(OFX_TARGET_$(1)) $$(OFX_COMMON_FLAGS) -MMD -MP -c $$< -o $$@
+OFX_COMPILE_$(1) = $$(OFX_ZIG) c++ -target $$(OFX_TARGET_$(1)) $$(OFX_COMMON_FLAGS) $$(OFX_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
 $$(OFX_OBJECTS_$(1)): $$(OFX_WORK)/$(1)/%.o: plugin/ofx/%.cpp plugin/ofx/cross.mk | $$(OFX_WORK)/face_count.h $$(OFX_ZIG)
 	@mkdir -p $$(@D)
