@@ -64,11 +64,11 @@ class BackgroundMatte:
         inputs.check_cancelled()
 
         answer, quality, notes = self._matte(proxy, plate, params, device)
-        alpha = solve_soft_edges(answer.pha, proxy.shown, plate.shown, params["softEdges"])
+        alpha, colour = solve_soft_edges(answer.pha, answer.fgr, proxy.shown, plate.shown, params["softEdges"])
         alpha = matte.set_levels(alpha, params["alphaBlack"], params["alphaWhite"])
         alpha = matte.remove_islands(alpha, params["removeIslands"])
         alpha = matte.apply_masks(alpha, inputs, frame, source)
-        foreground = rebuild_foreground(proxy, answer.fgr, alpha, plate)
+        foreground = rebuild_foreground(proxy, colour, alpha, plate)
         height, width = alpha.shape[-2:]
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")

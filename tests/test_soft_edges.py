@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ def plate(height, width, seed=0):
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
 
 
-def furry(height=270, width=480, reach=10.0):
+def furry(height=120, width=480, reach=10.0):
     """True alpha that fades over `reach` pixels, what a network makes of it, and the two pictures."""
     behind = plate(height, width)
     distance = (torch.arange(width, dtype=torch.float32) - width / 2).expand(1, 1, height, width)
@@ -26,28 +27,72 @@ def error(alpha, truth):
     return float((alpha - truth).abs().mean())
 
 
+def solved_alpha(alpha, source, behind, amount=1.0):
+    return solve_soft_edges(alpha, source, source, behind, amount)[0]
+
+
 def test_a_rounded_fringe_is_solved():
     truth, rounded, source, behind = furry()
-    assert error(solve_soft_edges(rounded, source, behind), truth) < 0.5 * error(rounded, truth)
+    assert error(solved_alpha(rounded, source, behind), truth) < 0.5 * error(rounded, truth)
 
 
 def test_grain_does_not_spoil_it():
     truth, rounded, source, behind = furry()
     generator = torch.Generator().manual_seed(1)
     source, behind = (image + 0.02 * torch.randn(image.shape, generator=generator) for image in (source, behind))
-    assert error(solve_soft_edges(rounded, source, behind), truth) < 0.6 * error(rounded, truth)
+    assert error(solved_alpha(rounded, source, behind), truth) < 0.6 * error(rounded, truth)
+
+
+@pytest.mark.parametrize("grain", [0.0, 0.02])
+def test_the_foreground_loses_the_plates_colour(grain):
+    """The network's foreground is the picture itself: all spill."""
+    truth, rounded, source, behind = furry()
+    generator = torch.Generator().manual_seed(2)
+    source, behind = (image + grain * torch.randn(image.shape, generator=generator) for image in (source, behind))
+    alpha, foreground = solve_soft_edges(rounded, source, source, behind)
+    fringe = ((truth > 0.1) & (truth < 0.9)).expand_as(source)
+    spill, rest = ((image - SUBJECT).abs()[fringe].mean() for image in (source, foreground))
+    assert float(rest) < 0.1 * float(spill)
+    composite = alpha * foreground + (1 - alpha) * torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    wanted = truth * SUBJECT + (1 - truth) * torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)
+    assert float((composite - wanted).abs()[fringe].mean()) < 0.05
+
+
+def test_a_subject_of_many_colours_keeps_them_at_its_outline():
+    """Stripes of two colours across the outline stay two colours, though the solid subject is both."""
+    truth, rounded, _, behind = furry()
+    stripes = (torch.arange(120) // 30 % 2).float().view(1, 1, 120, 1)
+    subject = SUBJECT * stripes + torch.tensor([0.9, 0.3, 0.1]).view(1, 3, 1, 1) * (1 - stripes)
+    subject = subject.expand_as(behind)
+    source = subject * truth + behind * (1 - truth)
+    _, foreground = solve_soft_edges(rounded, source, source, behind)
+    dense = ((truth > 0.5) & (truth < 0.95)).expand_as(source)
+    assert float((foreground - subject).abs()[dense].mean()) < 0.04
 
 
 def test_a_sharp_outline_stays_bit_for_bit():
     _, rounded, source, behind = furry()
     sharp = (rounded > 0.5).float()
-    assert torch.equal(solve_soft_edges(sharp, source, behind), sharp)
+    alpha, foreground = solve_soft_edges(sharp, source, source, behind)
+    assert torch.equal(alpha, sharp)
+    assert torch.equal(foreground, source)
+
+
+def test_an_antialiased_outline_keeps_its_alpha_and_loses_spill():
+    behind = plate(64, 1920)
+    truth = torch.zeros(1, 1, 64, 1920)
+    truth[..., 960] = 0.5
+    truth[..., 961:] = 1.0
+    source = SUBJECT * truth + behind * (1 - truth)
+    alpha, foreground = solve_soft_edges(truth, source, source, behind)
+    assert torch.equal(alpha, truth)
+    assert float((foreground - SUBJECT)[..., 960].abs().max()) < 0.03
 
 
 def test_a_subject_in_the_plates_colours_stays():
     _, rounded, _, _ = furry()
     behind = SUBJECT.expand(1, 3, *rounded.shape[-2:])
-    assert float((solve_soft_edges(rounded, behind, behind) - rounded).abs().max()) < 0.02
+    assert float((solved_alpha(rounded, behind, behind) - rounded).abs().max()) < 0.03
 
 
 def test_colours_that_are_no_mixture_are_not_believed():
@@ -55,15 +100,34 @@ def test_colours_that_are_no_mixture_are_not_believed():
     odd = torch.tensor([0.1, 0.9, 0.1]).view(1, 3, 1, 1).expand_as(source)
     between = (rounded > 0) & (rounded < 1)
     mixed = torch.where(between, odd, source)
-    change = (solve_soft_edges(rounded, mixed, behind) - rounded).abs()
+    change = (solved_alpha(rounded, mixed, behind) - rounded).abs()
     assert float(change[between].mean()) < 0.05
+
+
+def test_without_a_solid_subject_nothing_is_made_up():
+    _, _, source, behind = furry()
+    faint = torch.full((1, 1, 120, 480), 0.5)
+    alpha, foreground = solve_soft_edges(faint, source, source, behind)
+    assert float((foreground - source).abs().max()) < 1e-4
+    assert float((alpha - faint).abs().max()) < 0.03
 
 
 def test_half_the_amount_goes_half_the_way():
     _, rounded, source, behind = furry()
-    whole, half = (solve_soft_edges(rounded, source, behind, amount) for amount in (1.0, 0.5))
-    assert torch.allclose(half, (whole + rounded) / 2, atol=1e-6)
-    assert solve_soft_edges(rounded, source, behind, 0.0) is rounded
+    whole, half = (solve_soft_edges(rounded, behind, source, behind, amount) for amount in (1.0, 0.5))
+    for solved, halfway, given_ in zip(whole, half, (rounded, behind), strict=True):
+        assert torch.allclose(halfway, (solved + given_) / 2, atol=1e-6)
+    untouched = solve_soft_edges(rounded, behind, source, behind, 0.0)
+    assert untouched[0] is rounded
+    assert untouched[1] is behind
+
+
+def test_inputs_are_left_alone():
+    _, rounded, source, behind = furry()
+    before = [image.clone() for image in (rounded, source, behind)]
+    solve_soft_edges(rounded, source, source, behind)
+    for image, copy in zip((rounded, source, behind), before, strict=True):
+        assert torch.equal(image, copy)
 
 
 def test_what_is_far_away_does_not_matter():
@@ -71,16 +135,32 @@ def test_what_is_far_away_does_not_matter():
     _, rounded, source, behind = furry(400, 1200)
     other = rounded.clone()
     other[..., :40, :40] = 0.5
-    one, two = (solve_soft_edges(alpha, source, behind) for alpha in (rounded, other))
-    assert torch.allclose(one[..., 200:, 560:], two[..., 200:, 560:], atol=1e-6)
+    one, two = (solve_soft_edges(alpha, source, source, behind) for alpha in (rounded, other))
+    for first, second in zip(one, two, strict=True):
+        assert torch.allclose(first[..., 200:, 560:], second[..., 200:, 560:], atol=1e-6)
+
+
+def test_the_same_picture_gives_the_same_bits():
+    _, rounded, source, behind = furry()
+    one, two = (solve_soft_edges(rounded.clone(), source.clone(), source, behind.clone()) for _ in range(2))
+    assert all(torch.equal(first, second) for first, second in zip(one, two, strict=True))
+
+
+def test_lengths_grow_with_the_picture():
+    """Twice the size gives the same matte."""
+    _, rounded, source, behind = furry(96, 960, reach=20.0)
+    large = [torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear") for x in (rounded, source, behind)]
+    small = solved_alpha(rounded, source, behind)
+    twice = torch.nn.functional.avg_pool2d(solved_alpha(*large), 2)
+    assert float((twice - small).abs().mean()) < 0.15 * float((small - rounded).abs().mean())
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 1000))
-def test_any_picture_gives_an_alpha(height, width, seed):
+def test_any_picture_gives_an_alpha_and_a_foreground(height, width, seed):
     generator = torch.Generator().manual_seed(seed)
     alpha = torch.rand(1, 1, height, width, generator=generator)
-    source, behind = torch.rand(2, 1, 3, height, width, generator=generator)
-    solved = solve_soft_edges(alpha, source, behind)
-    assert solved.shape == alpha.shape
-    assert bool(((solved >= 0) & (solved <= 1)).all())
+    foreground, source, behind = torch.rand(3, 1, 3, height, width, generator=generator)
+    for solved, given_ in zip(solve_soft_edges(alpha, foreground, source, behind), (alpha, foreground), strict=True):
+        assert solved.shape == given_.shape
+        assert bool(((solved >= 0) & (solved <= 1)).all())
