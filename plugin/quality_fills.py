@@ -111,11 +111,11 @@ def measured(title: str, pictures: Sequence[Array], files: Sequence[Path]) -> Ta
     masks = [holes(number) for number in range(len(pictures))]
     table = Table(
         "Inpaint",
-        f"{len(pictures)} {title} of {WIDTH}x{HEIGHT} with holes of 5 to 20 %; the network alone, one frame at a time. "
+        f"{len(pictures)} {title} of {WIDTH}x{HEIGHT} with holes of 5 to 20 %. "
         "Mean absolute error x 1e3 and structural similarity (more is better) inside the holes.",
         ["MAE", "SSIM", "worst MAE"],
     )
-    fills: dict[str, Fill] = {f"bundled {file.stem}": network_fill(file) for file in files}
+    fills: dict[str, Fill] = {f"{file.stem}, the network alone": network_fill(file) for file in files}
     fills |= {"diffusion (Laplace)": diffusion, "Telea (OpenCV)": telea}
     results = {
         name: [merged(fill(picture, mask), picture, mask) for picture, mask in zip(pictures, masks, strict=True)]

@@ -31,7 +31,7 @@ def segment(files: Sequence[Path], scenes: int = SCENES) -> Table:
     names = list(CLASSES)[1:]
     table = Table(
         "Segment",
-        f"{scenes} unseen procedural scenes at {width}x{height} with rigs and what looks like them; the network alone. "
+        f"{scenes} unseen procedural scenes at {width}x{height} with rigs and what looks like them. "
         f"IoU of each class, counted over all pictures, and the share of all rigs' pixels inside their mask grown by "
         f"{evaluate_segment.GROWN} pixels.",
         [*(f"IoU {name}" for name in names), "covered"],
@@ -40,7 +40,7 @@ def segment(files: Sequence[Path], scenes: int = SCENES) -> Table:
         model = evaluate_segment.load(file)
         said = [evaluate_segment.labels_of(model, one.src) for one in shown]
         score = evaluate_segment.measure(partial(_next, iter(said)), shown)
-        table.rows.append((f"bundled {file.stem}", [*score.iou[1:], score.all_covered]))
+        table.rows.append((f"{file.stem}, the network alone", [*score.iou[1:], score.all_covered]))
         if not table.cases:
             wrong = [1 - _iou_of_rigs(labels, one.labels) for labels, one in zip(said, shown, strict=True)]
             for title, i in best_and_worst(wrong).items():

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.training import evaluate, evaluate_rvm, metrics
 from models.training.procedural.fields import Array
+from plugin import quality_node
 from plugin.quality_table import Case, Table, best_and_worst
 
 SCENES = 8
@@ -18,7 +19,7 @@ VIDEO_MEASURES = ("MAD", "MSE", "Grad", "Conn", "dtSSD")
 
 
 def background_matte(files: Sequence[Path], scenes: int = SCENES) -> Table:
-    """Every file's network alone, sampled at its defaults, and the keyer with the best settings for the whole set."""
+    """Every file's network alone and in the node, and the keyer with the best settings for the whole set."""
     shown = [evaluate.scene(number) for number in range(scenes)]
     truths = [one.pha for one in shown]
     distances = [evaluate.difference(one) for one in shown]
@@ -27,14 +28,17 @@ def background_matte(files: Sequence[Path], scenes: int = SCENES) -> Table:
     height, width = truths[0].shape
     table = Table(
         "BackgroundMatte",
-        f"{scenes} unseen procedural scenes at {width}x{height} with noise, exposure drift, shift and deep shadows; "
-        "the network alone, plate not registered. MAD, MSE and edge (8 pixels around soft edges) x 1e3.",
+        f"{scenes} unseen procedural scenes at {width}x{height} with noise, exposure drift, shift and deep shadows. "
+        "The network alone sees the plate as it is; the node registers it and solves soft edges. MAD, MSE and "
+        "edge (8 pixels around soft edges) x 1e3.",
         [*metrics.MEASURES, "worst MAD"],
     )
     for file in files:
         model = evaluate.load(file)
-        mattes = [evaluate.matte(model, one) for one in shown]
-        table.rows.append((f"bundled {file.stem}", _errors(mattes, truths)))
+        alone = [evaluate.matte(model, one) for one in shown]
+        table.rows.append((f"{file.stem}, the network alone", _errors(alone, truths)))
+        mattes = quality_node.mattes(shown, file)
+        table.rows.append((f"{file.stem}, the node at its defaults", _errors(mattes, truths)))
         if not table.cases:
             for title, i in best_and_worst([metrics.mad(*pair) for pair in zip(mattes, truths, strict=True)]).items():
                 pictures = [("source", shown[i].src), ("truth", truths[i]), ("matte", mattes[i]), ("keyer", keyed[i])]
@@ -61,7 +65,7 @@ def video_matte(files: Sequence[Path], clips: int = CLIPS, frames: int = FRAMES)
     height, width = shown[0].pha.shape[1:]
     table = Table(
         "VideoMatte",
-        f"{clips} unseen procedural clips of {frames} frames at {width}x{height}; the network alone. MAD, MSE and "
+        f"{clips} unseen procedural clips of {frames} frames at {width}x{height}. MAD, MSE and "
         "dtSSD (error of the change from frame to frame) x 1e3.",
         [*VIDEO_MEASURES, "worst MAD"],
     )
@@ -71,8 +75,8 @@ def video_matte(files: Sequence[Path], clips: int = CLIPS, frames: int = FRAMES)
         mattes = [evaluate_rvm.recurrent(model, one.src) for one in shown]
         alone = [evaluate_rvm.frame_by_frame(model, one.src) for one in shown]
         truths = [list(one.pha) for one in shown]
-        table.rows.append((f"bundled {file.stem}", _clip_errors(mattes, truths)))
-        table.rows.append((f"bundled {file.stem}, frame by frame", _clip_errors(alone, truths)))
+        table.rows.append((f"{file.stem}, the network with memory", _clip_errors(mattes, truths)))
+        table.rows.append((f"{file.stem}, frame by frame", _clip_errors(alone, truths)))
         if not table.cases:
             errors = [
                 float(np.mean([metrics.mad(*p) for p in zip(*both, strict=True)]))

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from worker_tools import own_runtime
 
 import models
 from models import weights
@@ -89,7 +90,7 @@ def test_weights_by_file_are_measured_and_shown(tmp_path, capsys):
     file = tmp_path / "own.safetensors"
     weights.save(file, models.create("lama", **options).state_dict(), "lama", options, licence="Apache-2.0", source="t")
     assert quality.main(["--nodes", "inpaint", "--weights", f"inpaint={file}", "--pictures", str(tmp_path)]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| bundled own |")]
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| own, the network alone |")]
     assert len(rows) == 1
     mae, ssim, worst = (float(cell) for cell in rows[0].split("|")[2:5])
     assert 0 < mae < worst
@@ -123,3 +124,18 @@ def test_what_is_bundled_is_found():
     there, missing = quality.bundled("background-matte")
     assert "bgmv2_mobilenetv2" in [file.stem for file in there]
     assert not missing
+
+
+@pytest.mark.usefixtures("small")
+def test_the_bundled_weights_are_measured_alone_and_in_the_node():
+    with own_runtime():
+        table = quality.measure("background-matte")
+    names = [name for name, _ in table.rows]
+    assert names[:2] == [
+        "bgmv2_mobilenetv2, the network alone",
+        "bgmv2_mobilenetv2, the node at its defaults",
+    ]
+    node, keyer = table.rows[1][1], table.rows[-1][1]
+    assert node[0] < keyer[0]
+    assert node != table.rows[0][1]
+    assert [case.title for case in table.cases] == ["good", "bad"]

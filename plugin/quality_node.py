@@ -1,0 +1,50 @@
+"""BackgroundMatte's scenes through the whole node, in the worker: what a compositor gets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.training.procedural import Composite
+from models.training.procedural.fields import Array
+from nodes import catalogue
+from nodes.footage.colour_space import SRGB
+from nodes.footage.frame import Frame
+from nodes.footage.window import Window
+from plugin.worker.client import Worker
+
+
+class Scenes:
+    """Scene i as frame i of the source and of the plate."""
+
+    def __init__(self, scenes: Sequence[Composite]) -> None:
+        self.pictures = {"Source": [scene.src for scene in scenes], "C": [scene.bgr for scene in scenes]}
+
+    def connected(self) -> list[str]:
+        return list(self.pictures)
+
+    def range(self, name: str) -> tuple[int, int]:
+        return 0, len(self.pictures[name]) - 1
+
+    def frame(self, name: str, frame: int) -> Frame:
+        pixels = np.ascontiguousarray(self.pictures[name][frame])
+        window = Window(0, 0, pixels.shape[1], pixels.shape[0])
+        return Frame(pixels, tuple("RGB"), window, window, colour=SRGB)
+
+    def identity(self, name: str, first: int, last: int) -> bytes:
+        digest = hashlib.sha256()
+        for picture in self.pictures[name][first : last + 1]:
+            digest.update(np.ascontiguousarray(picture).tobytes())
+        return digest.digest()
+
+
+def mattes(scenes: Sequence[Composite], file: Path) -> list[Array]:
+    """Alpha [H,W] of every scene, the node at its defaults with the weights of a file, on the processor."""
+    face = catalogue.find("background-matte")
+    params, sources = face.parse({"weights": str(file)}), Scenes(scenes)
+    with Worker("cpu", on_note=lambda note: None, name="quality") as worker:
+        jobs = [worker.submit(face.id, number, params, sources) for number in range(len(scenes))]
+        return [np.asarray(job.result().images["alpha"][..., 0], np.float32) for job in jobs]
