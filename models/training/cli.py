@@ -94,7 +94,7 @@ def _train(options: argparse.Namespace, began: float) -> None:
         if group.first:
             _export(Path(options.out), recipe, state)
             if unfinished:
-                print(f"{unfinished}; the same command goes on")
+                print(f"{unfinished}; the same command{' without --until' if options.until else ''} goes on")
 
 
 def _look_through(options: argparse.Namespace, recipe: Recipe, stages: list[Stage]) -> None:
