@@ -64,8 +64,9 @@ def test_a_scene_without_a_report(name, tmp_path):
 
 
 def play_scene(bundle: Path) -> str:
-    """Load, describe, create, render from four threads with clones, cancel, fail, hostile replies, unload."""
+    """Load, describe, create, render from four threads with clones, wait long, cancel, hostile replies, unload."""
     from ofx_host.fake_worker import FakeWorker, result_fields, send_result
+    from test_ofx_progress import loading
     from test_ofx_worker_replies import ANSWERS, _descriptor_answers, _ending, _node, changed, odd_results
 
     half = np.full((47, 67, 4), 0.5, np.float32)
@@ -91,6 +92,12 @@ def play_scene(bundle: Path) -> str:
                     np.testing.assert_array_equal(node.render(frame, on=effect), half)
 
             in_threads([lambda e=effect: several(e) for effect in clones])
+            if profile is NATRON:
+                # Three renders of one node wait long, with one progress bar between them.
+                node.set(alphaBlack=0.125)
+                fake.answer = lambda line, request, host=host: loading(line, request, lambda: _told(host))
+                in_threads([lambda f=frame, n=node: n.render(f) for frame in (6, 7, 8)])
+                assert host.bars
             # Cancelled while the worker is silent.
             node.set(alphaBlack=0.25)
             fake.answer = lambda line, request: None
@@ -124,6 +131,10 @@ def play_scene(bundle: Path) -> str:
                 assert node.effect.persistent
             fake.close()
     return "played"
+
+
+def _told(host: Host) -> bool:
+    return bool(host.bars) and len(host.bars[0].shares) >= 3
 
 
 def _memory(size: int) -> int:
