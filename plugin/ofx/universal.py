@@ -26,6 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     options.joined.parent.mkdir(parents=True, exist_ok=True)
     options.joined.write_bytes(join([path.read_bytes() for path in options.binaries]))
+    options.joined.chmod(0o755)
 
 
 def join(binaries: list[bytes]) -> bytes:
