@@ -75,36 +75,32 @@ class Trainer:
     """
 
     def __init__(self, stage: Stage, model: nn.Module, examples: Any, settings: Settings, held: Any = None) -> None:
-        self.stage, self.examples, self.settings = stage, examples, settings
+        self.stage: Any = stage
+        self.examples, self.settings = examples, settings
         self.held = examples if held is None else held
         self.device = torch.device(settings.device)
         self.processes = processes.current()
         self.model = model.to(self.device)
         self.judge: nn.Module | None = getattr(stage, "judge", None)
-        for other in (self.judge, getattr(stage, "features", None)):
-            if other is not None:
-                other.to(self.device)
+        for other in filter(None, (self.judge, getattr(stage, "features", None))):
+            other.to(self.device)
         self.steps = settings.steps or stage.steps
         self.step = 0
-        self.optimisers = [torch.optim.Adam(stage.groups(model), lr=0.0, betas=(0.9, 0.99))]
-        if self.judge is not None:
-            self.optimisers.append(torch.optim.Adam(self._adversary.judge_groups(), lr=0.0))
+        self.optimisers = [torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99)) for groups in self._groups()]
         self.average: dict[str, Tensor] = {}
         self.checkpoint = settings.folder / f"{stage.name}.pt"
         self.journal = Journal(settings.folder / f"{stage.name}.jsonl")
+
+    def _groups(self) -> list[Any]:
+        return [self.stage.groups(self.model), *([] if self.judge is None else [self.stage.judge_groups()])]
 
     @property
     def finished(self) -> bool:
         """Whether the stage has made all its steps."""
         return self.step >= self.steps
 
-    @property
-    def _adversary(self) -> Any:
-        return self.stage
-
     def run(self, until: int | None = None) -> dict[str, Tensor]:
-        """Trains from the checkpoint, if there is one, to the end, to step `until` or to the settings' deadline;
-        returns the averaged weights."""
+        """The averaged weights after training from the checkpoint, if there is one, to the end, `until` or deadline."""
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._load()
@@ -125,14 +121,14 @@ class Trainer:
                         self._write_log(losses, time.monotonic() - began)
                     if late or self._due(self.settings.save_every, last):
                         self._save()
-                    if self.settings.show_every and self._due(self.settings.show_every, last):
+                    if hasattr(self.stage, "preview") and self._due(self.settings.show_every, last):
                         self._show()
                 if late:
                     break
         return self.average
 
     def _due(self, every: int, last: int) -> bool:
-        return self.step % every == 0 or self.step == last
+        return every > 0 and (self.step % every == 0 or self.step == last)
 
     def _late(self) -> bool:
         deadline = self.settings.deadline
@@ -162,7 +158,7 @@ class Trainer:
             self._learn(partial(self.stage.loss, self.model, batch), len(batches), total)
             if self.judge is not None:
                 self.judge.requires_grad_(True)
-                self._learn(partial(self._adversary.judge_loss, batch), len(batches), total, "judge ")
+                self._learn(partial(self.stage.judge_loss, batch), len(batches), total, "judge ")
         for module, optimiser in zip((self.model, self.judge), self.optimisers, strict=False):
             assert module is not None
             self.processes.average_gradients(module.parameters())
@@ -196,16 +192,13 @@ class Trainer:
 
     def _show(self) -> None:
         """A PNG of what the averaged weights answer to a fixed batch, where the stage says how."""
-        preview = getattr(self.stage, "preview", None)
-        if preview is None:
-            return
         rng = np.random.default_rng([HELD_SEED, *self.stage.name.encode()])
         batch = _on(self.stage.batch(self.held, rng, 1.0), self.device)
         own = {key: value.clone() for key, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         self.model.eval()
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half):
-            rows = preview(self.model, batch)
+            rows = self.stage.preview(self.model, batch)
         self.model.load_state_dict(own)
         self._set_mode()
         pictures.write(self.settings.folder / "pictures" / f"{self.stage.name}_{self.step:06}.png", rows)
