@@ -24,7 +24,7 @@ INSIDE = 10.0
 # First the solid subject alone, then what the first answer explains of the outline as well.
 NEARBY = ((1.0, 24.0), (1e-2, 48.0))
 NEARER = ((1.0, 12.0), (1e-2, 48.0))
-SOFTNESS = 8.0
+SOFTNESS = 12.0
 SOFT_FROM, SOFT_TO = 0.06, 0.2
 SOLID = 0.95
 # Between these alphas there is a foreground to solve, be the outline soft or sharp.
@@ -38,7 +38,7 @@ VARIETY = 3.0
 # Colours off the line from plate to subject: squared distance, in variances, and distance at which belief is 1 / e.
 OFF_VARIANCES, OFF_LINE = 6.0, 0.1
 # Of alpha, that grain makes of nothing and takes from everything.
-NOISE = 0.02
+NOISE = 0.025
 ROUNDS = 2
 
 

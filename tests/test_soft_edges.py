@@ -2,7 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local_engine import picture
 
+from nodes.picture import make_proxy, rebuild_foreground, srgb_decode, to_pixels
 from nodes.soft_edges import solve_soft_edges
 
 SUBJECT = torch.tensor([0.9, 0.85, 0.8]).view(1, 3, 1, 1)
@@ -120,6 +122,22 @@ def test_half_the_amount_goes_half_the_way():
     untouched = solve_soft_edges(rounded, behind, source, behind, 0.0)
     assert untouched[0] is rounded
     assert untouched[1] is behind
+
+
+def test_highlights_survive_and_solid_pixels_are_the_source():
+    """Through the house's proxy: a subject with lamps of 6 in it, in light."""
+    truth, rounded, _, behind = furry()
+    light = srgb_decode(SUBJECT) * truth + srgb_decode(behind) * (1 - truth)
+    light[..., 40:60, 235:300] = 6.0
+    source, laid = (
+        make_proxy(picture(to_pixels(image)), 0.0, torch.device("cpu")) for image in (light, srgb_decode(behind))
+    )
+    alpha, colour = solve_soft_edges(rounded, source.shown, source.shown, laid.shown)
+    foreground = rebuild_foreground(source, colour, alpha, laid)
+    assert float(foreground[..., 40:60, 235:300].min()) >= 5.9
+    solid = (alpha >= 1).expand_as(light)
+    assert bool(solid.any())
+    assert torch.equal(foreground[solid], source.stored[solid])
 
 
 def test_inputs_are_left_alone():
