@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import torch
 
@@ -62,3 +63,10 @@ def test_unseen_clips_are_fixed(tmp_path, monkeypatch):
     first, again = (evaluate_rvm.clip(examples, 3, 2) for _ in range(2))
     np.testing.assert_array_equal(first.src, again.src)
     assert first.src.shape == (2, 72, 128, 3)
+
+
+def test_the_sheet_shows_three_frames_of_every_clip(tmp_path):
+    evaluate_rvm.sheet(rvm.new_model().eval(), clips_of_squares(), tmp_path / "sheet.png")
+    shown = cv2.imread(str(tmp_path / "sheet.png"))
+    assert shown.shape == (2 * 144, 9 * 256, 3)
+    assert shown[72, 256 + 128].min() > 200, "the truth of the first frame is white in its middle"

@@ -155,7 +155,7 @@ def sheet(model: MattingNetwork, clips: Sequence[Clip], path: Path) -> None:
             grey = [np.repeat(matte[..., None], 3, axis=2) for matte in (one.pha[i], mattes[i])]
             cells += [one.src[i, ..., ::-1], *grey]
         rows.append(np.concatenate([cv2.resize(cell, (256, 144), interpolation=cv2.INTER_AREA) for cell in cells], 1))
-    cv2.imwrite(str(path), np.concatenate(rows) * 255)
+    cv2.imwrite(str(path), np.asarray(np.concatenate(rows) * 255 + 0.5, np.uint8))
 
 
 def main() -> int:
