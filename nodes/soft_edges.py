@@ -39,6 +39,9 @@ VARIETY = 3.0
 OFF_VARIANCES, OFF_LINE = 6.0, 0.1
 # Of alpha, that grain makes of nothing and takes from everything.
 NOISE = 0.025
+# The plate in a shadow: the deepest gain of its display-encoded colours (0.6 leaves a third of the light), and the
+# distance at which a colour is 1 / e of one.
+DEEPEST, SHADE = 0.6, 0.025
 ROUNDS = 2
 
 
@@ -115,7 +118,16 @@ def _solve_alpha(pixels: _Pixels, subject: SubjectColour) -> Tensor:
         told, weight = (towards * seen).sum(0, keepdim=True), (towards * line).sum(0, keepdim=True)
         alpha = ((told + network * pixels.alpha) / (weight + network)).clamp(0, 1)
     alpha = ((alpha - NOISE) / (1 - 2 * NOISE)).clamp(0, 1)
-    return pixels.alpha + (alpha - pixels.alpha) * (4 * pixels.soft).clamp(0, 1)
+    change = (alpha - pixels.alpha) * (4 * pixels.soft).clamp(0, 1)
+    return pixels.alpha + torch.where(change > 0, change * (1 - _shade(pixels)), change)
+
+
+def _shade(pixels: _Pixels) -> Tensor:
+    """How much a pixel `[1,N]` may be the plate in a shadow, 0..1: a dark subject that shines through looks alike."""
+    light = pixels.plate.square().sum(0, keepdim=True).clamp_min(1e-3)
+    gain = (pixels.smooth * pixels.plate).sum(0, keepdim=True) / light
+    beside = pixels.smooth - gain.clamp(DEEPEST, 1.0) * pixels.plate
+    return torch.exp(-beside.square().sum(0, keepdim=True) / SHADE**2)
 
 
 def _solve_foreground(pixels: _Pixels, subject: SubjectColour, alpha: Tensor) -> Tensor:

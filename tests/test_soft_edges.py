@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import picture
 
-from nodes.picture import make_proxy, rebuild_foreground, srgb_decode, to_pixels
+from nodes.picture import make_proxy, rebuild_foreground, srgb_decode, srgb_encode, to_pixels
 from nodes.soft_edges import solve_soft_edges
 
 SUBJECT = torch.tensor([0.9, 0.85, 0.8]).view(1, 3, 1, 1)
@@ -104,6 +104,17 @@ def test_colours_that_are_no_mixture_are_not_believed():
     mixed = torch.where(between, odd, source)
     change = (solved_alpha(rounded, mixed, behind) - rounded).abs()
     assert float(change[between].mean()) < 0.05
+
+
+@pytest.mark.parametrize("depth", [0.3, 0.5])
+def test_a_shadow_is_not_made_into_a_dark_subject(depth):
+    """Beside a dark subject the plate lies in a shadow, which the network half takes for subject."""
+    behind = plate(120, 480) + 0.3
+    place = torch.arange(480).expand(1, 1, 120, 480)
+    shaded = srgb_encode(srgb_decode(behind) * (1 - depth))
+    source = torch.where(place > 240, torch.full_like(behind, 0.05), shaded)
+    guess = torch.where(place > 240, 1.0, torch.where(place > 200, 0.1, 0.0))
+    assert float((solved_alpha(guess, source, behind) - guess)[..., 201:238].max()) < 0.05
 
 
 def test_without_a_solid_subject_nothing_is_made_up():
