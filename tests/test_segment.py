@@ -212,6 +212,18 @@ def test_threshold_and_softness():
     assert levels(p, 0.5, 1.0).equal(p)
     assert levels(p, 0.5, 0.0).tolist() == [0, 0, 1, 1, 1]
     assert levels(p, 0.3, 0.4).tolist() == pytest.approx([0, 0.5, 1, 1, 1])
+    assert levels(p, 0.3, 1.0).tolist() == pytest.approx([0, 0.5, 0.7, 0.9, 1])
+    assert levels(p, 0.0, 1.0).tolist() == pytest.approx([0.5, 0.8, 1, 1, 1])
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.lists(st.floats(0, 1), min_size=2, max_size=9))
+def test_whatever_the_threshold_sure_answers_stay_and_order_is_kept(threshold, softness, probabilities):
+    p = torch.tensor([0.0, *sorted(probabilities), 1.0], dtype=torch.float64)
+    alpha = levels(p, threshold, softness)
+    assert 0 <= alpha.min() <= alpha.max() <= 1
+    assert (alpha.diff() >= -1e-9).all()
+    if 0.001 < threshold < 0.999:
+        assert (alpha[0], alpha[-1]) == (0, 1)
 
 
 @pytest.mark.parametrize("edge", [40, 43])

@@ -51,9 +51,19 @@ def snapped(matte: Tensor, picture: Tensor, reach: int) -> Tensor:
 
 
 def levels(probability: Tensor, threshold: float, softness: float) -> Tensor:
-    """Alpha: 0 half of `softness` below the threshold, 1 half of it above, a ramp between; 0.5 and 1 change nothing."""
+    """Alpha: a half at `threshold`, 0 half of `softness` below it and 1 half of it above; 0.5 and 1 change nothing.
+
+    Both ramps end within 0..1, so what is surely absent stays 0 and what is surely there 1 at any threshold.
+    """
     if (threshold, softness) == (0.5, 1.0):
         return probability
-    if softness <= 0:
+    if softness < 1e-6:
         return (probability >= threshold).to(probability.dtype)
-    return ((probability - threshold) / softness + 0.5).clamp(0, 1)
+    below, above = min(softness / 2, threshold), min(softness / 2, 1 - threshold)
+    offset = probability - threshold
+    return (0.5 + torch.where(offset < 0, _share(offset, below), _share(offset, above))).clamp(0, 1)
+
+
+def _share(offset: Tensor, reach: float) -> Tensor:
+    """Half the offset's share of the ramp; without a ramp a half in its direction."""
+    return offset / (2 * reach) if reach > 0 else 0.5 * (offset >= 0).to(offset.dtype)

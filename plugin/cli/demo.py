@@ -16,7 +16,8 @@ from nodes.footage.metadata import SourceMetadata
 from nodes.footage.preview import write_preview
 from nodes.footage.reader import Footage
 from nodes.footage.writer import write_frame
-from plugin import demo_shot
+from plugin import demo_rigs, demo_shot
+from plugin.cli.remove import mask_pattern
 from plugin.contact_sheet import contact_sheet, over
 
 
@@ -28,22 +29,29 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from plugin.cli.main import main
-
     folder = os.path.abspath(options.out)
     plate, source = write_shot(folder)
-    passes = f"{folder}/matte/matte.####.exr"
-    os.makedirs(os.path.dirname(passes), exist_ok=True)
+    rigged = write_rigs(folder)
+    keyed, cleaned = f"{folder}/matte/matte.####.exr", f"{folder}/clean/shot.####.exr"
     frames = f"{demo_shot.FIRST}-{demo_shot.FIRST + demo_shot.COUNT - 1}"
-    command = ["background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", passes]
-    print("cleanplate render " + " ".join(command), flush=True)
-    status = main(["render", *command, "--device", options.device])
-    if status:
-        return status
+    key = ["render", "background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", keyed]
+    for command in (key, ["remove", "--source", rigged, "--out", cleaned]):
+        if status := _shown(command, options.device):
+            return status
     sheet = f"{folder}/contact_sheet.png"
-    write_preview(sheet, show(source, plate, passes), linear=False)
-    print(f"The shot:       {source}\nThe passes:     {passes}\nContact sheet:  {sheet}")
+    write_preview(sheet, show(source, plate, keyed, rigged, cleaned), linear=False)
+    print(f"The shots:      {source}\n                {rigged}")
+    print(f"The passes:     {keyed}\n                {cleaned}\nContact sheet:  {sheet}")
     return 0
+
+
+def _shown(command: Sequence[str], device: str) -> int:
+    """Runs a command of ours as a user would, after printing it."""
+    from plugin.cli.main import main
+
+    print("cleanplate " + " ".join(command), flush=True)
+    os.makedirs(os.path.dirname(command[-1]), exist_ok=True)
+    return main([*command, "--device", device])
 
 
 def write_shot(folder: str) -> tuple[str, str]:
@@ -60,18 +68,37 @@ def write_shot(folder: str) -> tuple[str, str]:
     return plate, source
 
 
-def show(source: str, plate: str, passes: str, columns: int = 3) -> Pixels:
-    """The contact sheet of a rendered shot, over its format."""
-    numbers = Footage(source).frames()
-    chosen = [numbers[i] for i in np.linspace(0, len(numbers) - 1, columns).round().astype(int)]
+def write_rigs(folder: str) -> str:
+    """Writes the second demo shot as EXR, and the same without rigs as its truth; returns the pattern of the shot."""
+    source, truth = (f"{folder}/rigs/{name}.####.exr" for name in ("shot", "truth"))
+    os.makedirs(f"{folder}/rigs", exist_ok=True)
+    for frame in demo_rigs.frames():
+        name, described = f"{frame.number:04d}", _described(frame.number)
+        write_frame(source.replace("####", name), [("", "RGB", frame.source)], described)
+        true_layers = [("", "RGB", frame.clean), ("matte", "A", frame.rig)]
+        write_frame(truth.replace("####", name), true_layers, described)
+    return source
+
+
+def show(source: str, plate: str, passes: str, rigged: str, cleaned: str, columns: int = 3) -> Pixels:
+    """The contact sheet of both rendered shots, over their format."""
+    chosen, hung = (_spread(Footage(shot).frames(), columns) for shot in (source, rigged))
+    masks = mask_pattern(cleaned)
     rows: Sequence[tuple[str, list[Pixels]]] = [
         ("plate (the shot)", [_cut(Footage(source).frame(n)) for n in chosen]),
         ("alpha", [_cut(Footage(passes, "matte").frame(n)) for n in chosen]),
         ("foreground, premultiplied", [_cut(Footage(passes).frame(n))[..., :3] for n in chosen]),
         ("refinement map", [_cut(Footage(passes, "refine").frame(n)) for n in chosen]),
         ("composite over a new background", [_composite(passes, n) for n in chosen]),
+        ("a shot with markers and wires", [_cut(Footage(rigged).frame(n)) for n in hung]),
+        ("what was found", [_cut(Footage(masks, "matte").frame(n)) for n in hung]),
+        ("removed", [_cut(Footage(cleaned).frame(n))[..., :3] for n in hung]),
     ]
     return contact_sheet(rows)
+
+
+def _spread(numbers: Sequence[int], columns: int) -> list[int]:
+    return [numbers[i] for i in np.linspace(0, len(numbers) - 1, columns).round().astype(int)]
 
 
 def _composite(passes: str, number: int) -> Pixels:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import PurePath
 from typing import Any
 
+from models.weights import reference
+from models.weights.errors import WeightsError
 from nodes.errors import ParameterError
 from nodes.footage.sequence import Sequence as FileSequence
+
+# A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
+FINDING = {"threshold": 0.25, "softness": 0.1}
 
 
 def add_parser(commands: Any) -> None:
@@ -25,7 +31,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as clean/shot.####.exr")
     parser.add_argument("--mask-out", metavar="PATTERN", help="masks to write, default: mask_NAME beside the result")
     parser.add_argument(
-        "--find", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of segment"
+        "--find",
+        metavar="NAME=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="parameters of segment; threshold=0.25 and softness=0.1 unless given",
     )
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"
@@ -44,12 +55,29 @@ def run(options: argparse.Namespace) -> int:
     shared = ["--source", options.source, "--device", options.device]
     shared += ["--frames", options.frames] if options.frames else []
     shared += ["--json"] if options.json else []
-    found = [f"classes={options.classes}", *options.find]
+    found = [f"classes={options.classes}", *(f"{name}={value}" for name, value in FINDING.items()), *options.find]
     status = main(["render", "segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found])
     if status:
         return status
-    filled = ["--set", *options.set] if options.set else []
+    settings = _with_a_model(options.set)
+    filled = ["--set", *settings] if settings else []
     return main(["render", "inpaint", *shared, "--mask", masks, "--out", options.out, *filled])
+
+
+def _with_a_model(settings: list[str]) -> list[str]:
+    """The settings of inpaint, with the model that needs no weights where there are none and none were asked for."""
+    if any(entry.startswith(("model=", "weights=")) for entry in settings):
+        return settings
+    try:
+        reference.default_for("Inpaint")
+    except WeightsError:
+        print(
+            "no weights for inpaint are on this machine: holes become smooth surfaces (model=smooth); "
+            "'cleanplate weights fetch big_lama' gets some that paint",
+            file=sys.stderr,
+        )
+        return [*settings, "model=smooth"]
+    return settings
 
 
 def mask_pattern(out: str) -> str:

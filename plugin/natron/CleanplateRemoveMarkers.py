@@ -45,6 +45,8 @@ def createInstance(app: Any, group: Any) -> None:
     segment = build.node(f"{PREFIX}Segment", "Segment", 200, 150)
     inpaint = build.node(f"{PREFIX}Inpaint", "Inpaint", 0, 300)
     segment.getParam("classes").setValue("wire, marker")
+    segment.getParam("threshold").setValue(0.25)
+    segment.getParam("softness").setValue(0.1)
     segment.getParam("output").set("alpha")
     build.connect(segment, source)
     build.connect(inpaint, source, segment)
