@@ -262,12 +262,20 @@ def test_values_as_qt_writes_them():
 
 class FakeParam:
     def __init__(self, name: str) -> None:
-        self.name, self.alias = name, None
+        self.name, self.alias, self.value = name, None, None
 
     def __getattr__(self, name):
         return (lambda: self.name) if name in ("getLabel", "getHelp", "getScriptName") else (lambda *a: [])
 
+    def get(self):
+        return f"what {self.name} is set to"
+
+    def set(self, value):
+        self.value = value
+
     def setAsAlias(self, other):
+        """As Natron links them: from here on both have this one's value."""
+        assert self.value == other.get(), f"{other.name} loses its value to {self.name}"
         self.alias = other
 
 

@@ -8,6 +8,8 @@ from typing import Any
 PREFIX = "org.cleanplate."
 MERGE = "net.sf.openfx.MergePlugin"
 MAKERS = ("Boolean", "Int", "Double", "Choice", "String", "File")
+RANGED = ("Int", "Double")
+LIMITS = ("Minimum", "Maximum", "DisplayMinimum", "DisplayMaximum")
 
 
 class Builder:
@@ -60,6 +62,12 @@ class Builder:
             if maker == "Choice":
                 outer.setOptions([(option, "") for option in inner.getOptions()])
             outer.setHelp(inner.getHelp())
+            if maker in RANGED:
+                for limit in LIMITS:
+                    getattr(outer, f"set{limit}")(getattr(inner, f"get{limit}")(0), 0)
+            # Natron gives the inner parameter the outer one's value when they are linked, not the other way round.
+            outer.setDefaultValue(inner.getDefaultValue())
+            outer.set(inner.get())
             self.page.addParam(outer)
             outer.setAsAlias(inner)
 
