@@ -11,6 +11,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
+from plugin.cli.demo import write_rigs
 from plugin.cli.remove import mask_pattern
 
 DISPLAY, DATA = Window(0, 0, 60, 44), Window(-3, -2, 67, 47)
@@ -77,6 +78,21 @@ def test_masks_never_land_on_the_result(shell):
         "remove", "--source", "shot.####.exr", "--out", "a/x.####.exr", "--mask-out", "a/x.####.exr", status=1
     )
     assert "--mask-out a/x.####.exr is also --out" in said
+
+
+def test_the_bundled_weights_clean_a_generated_shot(shell):
+    """The demo's second shot against the same without rigs: what is left of them, and what else was changed."""
+    shot = write_rigs(str(shell.folder / "demo"))
+    truth = shot.replace("shot.####", "truth.####")
+    shell.run("remove", "--source", shot, "--device", "cpu", "--frames", "1001,1006", "--out", "demo/clean.####.exr",
+              "--set", "model=smooth")  # fmt: skip
+    for number in (1001, 1006):
+        wanted, before = layer(shell, truth, number), layer(shell, shot, number)
+        after = layer(shell, "demo/clean.####.exr", number)[..., :3]
+        rig = layer(shell, truth, number, "matte")[..., 0] > 0
+        left, was = (np.abs(picture.clip(0, 1) - wanted.clip(0, 1)).mean(-1) for picture in (after, before))
+        assert left[rig].mean() < 0.2 * was[rig].mean()
+        assert (after[~rig] == before[~rig]).all(-1).mean() > 0.97
 
 
 @pytest.mark.parametrize(
