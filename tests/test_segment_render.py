@@ -5,19 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from reference import fill
+from segment_shot import DATA, DISPLAY, write_shot
 from shell import Shell
 
-import models
-from models import weights
-from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
-from nodes.footage.window import Window
-from nodes.footage.writer import write_frame
 
-DISPLAY, DATA = Window(0, 0, 60, 44), Window(-3, -2, 67, 47)
-OPTIONS = {"width": 4, "classes": 4, "body": "tiny", "stem_channels": 4, "stem_stride": 2, "ocr_channels": 8,
-           "key_channels": 4, "magnify": 2}  # fmt: skip
 COMMON = ("segment", "--source", "shot.####.exr", "--weights", "own.safetensors", "--device", "cpu")
 NAMES = ("--set", "classList=rigs")
 
@@ -25,13 +17,7 @@ NAMES = ("--set", "classList=rigs")
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory):
     shell = Shell(tmp_path_factory.mktemp("shell"))
-    rng = np.random.default_rng(1)
-    for number in range(1, 4):
-        pixels = rng.random((DATA.height, DATA.width, 3), np.float32) * 2
-        frame = Frame(pixels, tuple("RGB"), DATA, DISPLAY)
-        write_frame(str(shell.folder / f"shot.{number:04d}.exr"), [("", "RGB", pixels)], frame)
-    model = fill(models.create("hrnet_ocr", **OPTIONS))
-    weights.save(shell.folder / "own.safetensors", model.state_dict(), "hrnet_ocr", OPTIONS)
+    write_shot(shell.folder, (1, 2, 3), brightest=2.0)
     yield shell
     shell.run("worker", "stop", "--device", "cpu")
 
