@@ -14,7 +14,7 @@ from nodes.errors import ParameterError
 from nodes.footage.sequence import Sequence as FileSequence
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
-FINDING = {"threshold": 0.25, "softness": 0.1}
+FINDING = ("threshold=0.25", "softness=0.1")
 
 
 def add_parser(commands: Any) -> None:
@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="parameters of segment; threshold=0.25 and softness=0.1 unless given",
+        help=f"parameters of segment; {' and '.join(FINDING)} unless given",
     )
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     shared = ["--source", options.source, "--device", options.device]
     shared += ["--frames", options.frames] if options.frames else []
     shared += ["--json"] if options.json else []
-    found = [f"classes={options.classes}", *(f"{name}={value}" for name, value in FINDING.items()), *options.find]
+    found = [f"classes={options.classes}", *FINDING, *options.find]
     status = main(["render", "segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found])
     if status:
         return status
