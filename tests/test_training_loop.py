@@ -65,6 +65,23 @@ def test_the_discriminator_learns_from_its_own_loss_alone(tmp_path):
     assert all(torch.equal(after[k], before[k]) for k in before if k.endswith(("weight", "weight_orig", "bias")))
 
 
+class Overflowing(Blur):
+    """One batch in the middle has an infinite pixel."""
+
+    def batch(self, examples, rng, progress):
+        batch = super().batch(examples, rng, progress)
+        if progress == 0.5:
+            batch.x[0, 0, 3, 3] = float("inf")
+        return batch
+
+
+def test_an_overflow_costs_a_step_and_not_the_weights(tmp_path, caplog):
+    average = trainer(tmp_path, Overflowing()).run()
+    assert all(value.isfinite().all() for value in average.values())
+    assert "blur 6: the gradients overflowed; this step changes nothing" in caplog.text
+    assert not same(average, trainer(tmp_path / "other").average)
+
+
 def test_pictures_show_a_fixed_batch_and_leave_training_alone(tmp_path):
     plain = trainer(tmp_path / "plain").run()
     shown = trainer(tmp_path / "shown", show_every=5)

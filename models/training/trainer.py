@@ -163,8 +163,13 @@ class Trainer:
             assert module is not None
             self.processes.average_gradients(module.parameters())
             self.processes.average_buffers(module)
-            nn.utils.clip_grad_norm_(module.parameters(), CLIP)
-            optimiser.step()
+            norm = nn.utils.clip_grad_norm_(module.parameters(), CLIP)
+            # One overflow would make every weight NaN, and the checkpoint with them.
+            if torch.isfinite(norm):
+                optimiser.step()
+            else:
+                log.warning("%s %d: the gradients overflowed; this step changes nothing", self.stage.name, self.step)
+                self._mend_statistics()
         self.step += 1
         self._follow()
         return total
@@ -178,6 +183,12 @@ class Trainer:
         (losses["total"] / count).backward()
         for name, value in losses.items():
             total[prefix + name] = total.get(prefix + name, 0.0) + float(value.detach()) / count
+
+    def _mend_statistics(self) -> None:
+        """Batch-norm statistics that an overflow reached are those of the average again."""
+        for name, buffer in self.model.named_buffers():
+            if not torch.isfinite(buffer).all():
+                buffer.copy_(self.average[name])
 
     def _follow(self) -> None:
         """Moves the average, batch-norm statistics included, towards the weights."""
