@@ -14,6 +14,7 @@ from torch import Tensor
 from models.bgmv2 import MattingRefine, RefineOutput
 from nodes import matte
 from nodes.align import Registration, estimate_registration, warp_plate
+from nodes.close_holes import close_holes
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
@@ -65,6 +66,7 @@ class BackgroundMatte:
 
         answer, quality, notes = self._matte(proxy, plate, params, device)
         alpha, colour = solve_soft_edges(answer.pha, answer.fgr, proxy.shown, plate.shown, params["softEdges"])
+        alpha = close_holes(alpha, proxy.shown, plate.shown, params["closeHoles"])
         alpha = matte.set_levels(alpha, params["alphaBlack"], params["alphaWhite"])
         alpha = matte.remove_islands(alpha, params["removeIslands"])
         alpha = matte.apply_masks(alpha, inputs, frame, source)

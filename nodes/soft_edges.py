@@ -36,12 +36,12 @@ SHARP, SOFT = 0.02, 1.0
 # Variances of the subject's colours, by which one pixel may differ from its surroundings.
 VARIETY = 3.0
 # Colours off the line from plate to subject: squared distance, in variances, and distance at which belief is 1 / e.
-OFF_VARIANCES, OFF_LINE = 6.0, 0.1
+OFF_VARIANCES, OFF_LINE = 12.0, 0.15
 # Of alpha, that grain makes of nothing and takes from everything.
 NOISE = 0.025
-# The plate in a shadow: the deepest gain of its display-encoded colours (0.6 leaves a third of the light), and the
+# The plate in a shadow: the deepest gain of its display-encoded colours (0.35 leaves a tenth of the light), and the
 # distance at which a colour is 1 / e of one.
-DEEPEST, SHADE = 0.6, 0.025
+DEEPEST, SHADE = 0.35, 0.025
 ROUNDS = 2
 
 

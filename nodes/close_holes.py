@@ -1,0 +1,102 @@
+"""Closes holes that a network leaves in a subject where its colours are near the plate's: a strap, a collar, a pocket.
+
+A true gap shows the plate, perhaps in a shadow; such a hole shows something else. A network that cannot tell from the
+colours alone leaves both open, but once a hole is enclosed by the subject its core can be compared with the plate.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Floats = NDArray[np.float32]
+
+# Holes are looked at in a picture of half the size.
+STEP = 2
+# A hole is what is enclosed below this alpha; its core, which tells what shows there, lies below the second one and is
+# at least this share of it.
+OPEN, CORE = 0.9, 0.2
+SMALLEST_CORE = 0.05
+# Share of the picture from which on a hole is too large to be a mistake.
+LARGEST = 0.01
+# A shadow leaves at least this much of the plate's display-encoded colours.
+DARKEST, BRIGHTEST = 0.3, 1.1
+# How far the core's colours are from the plate's: up to the first it is the plate, from the second on it is not. To
+# both comes twice what source and plate differ by where there is surely no subject.
+PLATE, OTHER = 0.012, 0.028
+GRAIN = 2.0
+RIM = 3
+
+
+def close_holes(alpha: Tensor, source: Tensor, plate: Tensor, amount: float = 1.0) -> Tensor:
+    """`alpha` `[1,1,H,W]` with small enclosed holes closed in which `source` `[1,3,H,W]` does not show `plate`.
+
+    Colours are display-encoded, 0..1. `amount` 0..1 is how far holes are closed.
+    """
+    if amount <= 0:
+        return alpha
+    matte = _small(alpha)[..., 0]
+    labels, holes = _enclosed(matte)
+    if not holes:
+        return alpha
+    seen, behind = _small(source), _small(plate)
+    usual = GRAIN * _usual_difference(matte, seen, behind)
+    closed = np.zeros_like(matte)
+    for label, (x, y, width, height) in holes:
+        part = slice(max(0, y - RIM), y + height + RIM), slice(max(0, x - RIM), x + width + RIM)
+        hole = labels[part] == label
+        core = hole & (matte[part] < CORE)
+        if core.sum() < SMALLEST_CORE * hole.sum():
+            continue
+        unlike = _difference(_calm(seen[part], core), _calm(behind[part], core))
+        share = np.clip((unlike - usual - PLATE) / (OTHER - PLATE), 0, 1)
+        rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+        closed[part] = np.maximum(closed[part], rim * np.float32(share))
+    height, width = alpha.shape[-2:]
+    full = cv2.resize(closed, (closed.shape[1] * STEP, closed.shape[0] * STEP), interpolation=cv2.INTER_LINEAR)
+    weight = torch.from_numpy(full[:height, :width].copy()).to(alpha.device, alpha.dtype)
+    return alpha + (1 - alpha) * weight * amount
+
+
+def _small(image: Tensor) -> Floats:
+    """Means of cells of STEP x STEP pixels `[h,w,C]`; the border repeats."""
+    height, width = image.shape[-2:]
+    padded = torch.nn.functional.pad(image, (0, -width % STEP, 0, -height % STEP), mode="replicate")
+    return np.ascontiguousarray(torch.nn.functional.avg_pool2d(padded, STEP)[0].permute(1, 2, 0).float().cpu().numpy())
+
+
+def _enclosed(matte: Floats) -> tuple[NDArray[np.int32], list[tuple[int, tuple[int, int, int, int]]]]:
+    """Labels `[h,w]`, and label and box of every small hole that does not touch the border."""
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats((matte < OPEN).astype(np.uint8), connectivity=8)
+    height, width = matte.shape
+    holes = []
+    for label in range(1, count):
+        x, y, w, h, area = (int(value) for value in boxes[label])
+        if x > 0 and y > 0 and x + w < width and y + h < height and area <= LARGEST * matte.size:
+            holes.append((label, (x, y, w, h)))
+    return np.asarray(labels, np.int32), holes
+
+
+def _usual_difference(matte: Floats, seen: Floats, behind: Floats) -> float:
+    """By how much source and plate differ where there is no subject: grain, and what registration left."""
+    empty = cv2.erode((matte < 0.01).astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    if not empty.any():
+        return 0.0
+    return float(np.median(np.abs(cv2.blur(seen - behind, (3, 3))[empty]).max(axis=1)))
+
+
+def _calm(picture: Floats, core: NDArray[np.bool_]) -> Floats:
+    """The colours `[N,3]` of a core, each the mean of those beside it that belong to it."""
+    weight = core.astype(np.float32)
+    total = cv2.blur(picture * weight[..., None], (3, 3))[core]
+    return np.asarray(total / cv2.blur(weight, (3, 3))[core][:, None], np.float32)
+
+
+def _difference(seen: Floats, behind: Floats) -> float:
+    """The usual largest difference of colours `[N,3]` from the plate's, as it is or in a shadow."""
+    gain = float((seen * behind).sum() / max(float((behind * behind).sum()), 1e-6))
+    gains = (1.0, float(np.clip(gain, DARKEST, BRIGHTEST)))
+    return min(float(np.median(np.abs(seen - one * behind).max(axis=1))) for one in gains)
