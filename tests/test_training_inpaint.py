@@ -84,4 +84,10 @@ def test_a_stage_of_another_recipe_is_refused():
 
 
 def test_stages_run_in_their_order():
-    assert [stage.name for stage in recipes.find("bgmv2").stages_named("all")] == ["base", "refine", "context", "edges"]
+    assert [stage.name for stage in recipes.find("bgmv2").stages_named("all")] == [
+        "base",
+        "refine",
+        "context",
+        "scenes",
+        "edges",
+    ]

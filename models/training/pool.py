@@ -142,7 +142,7 @@ class Pool:
         corner = self._aim(rng, view, frame_w, places)
         move = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]], [0, 0, 1.0]])
         bgr = self._scene(rng, index, view, move)
-        if rng.random() < 0.25:  # people who are in the plate too: not everyone is foreground
+        if rng.random() < 0.35:  # people who are in the plate too: not everyone is foreground
             for _ in range(int(rng.integers(1, 3))):
                 other, way = self._place(rng, view.frame)
                 rgb, a = self._warp(rng, other, move @ way, view)

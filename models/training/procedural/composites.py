@@ -28,7 +28,7 @@ class Composite:
 class Faults:
     """How often each fault happens (0..1); sizes are those of HD pixels."""
 
-    shadow: float = 0.5
+    shadow: float = 0.65
     local: float = 0.3
     sway: float = 0.08
     defocus: float = 0.25
