@@ -27,6 +27,10 @@ from nodes.picture import Proxy, make_proxy, premultiply, rebuild_foreground, to
 # The longer side the network sees when the ratio is automatic, as its authors chose it.
 AUTOMATIC_SIDE = 512
 SMALLEST_SIDE = 16
+OWN_WEIGHTS = (
+    "the weights that come with Cleanplate have only ever seen drawn people; on filmed ones the published weights are "
+    "better: cleanplate weights fetch rvm_mobilenetv3"
+)
 State = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
@@ -50,6 +54,7 @@ class VideoMatte:
         source = inputs.frame("Source", frame)
         proxy = make_proxy(source, params["exposure"], device.torch_device)
         asked, weights = choose_weights(params, device, "rvm", "variant")
+        bundled = weights.state == "bundled"
         options = {**weights.options, "refiner": params["refiner"].replace(" ", "_")}
         weights = WeightsInfo(asked, weights.sha256, weights.network, options)
         height, width = proxy.shown.shape[-2:]
@@ -63,6 +68,8 @@ class VideoMatte:
         alpha = matte.apply_masks(alpha, inputs, frame, source)
         foreground = rebuild_foreground(proxy, matted.fgr, alpha)
         notes = [*ladder_notes, *chain.notes, *guard_notes]
+        if bundled:
+            notes.append(OWN_WEIGHTS)
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
         return Passes(

@@ -14,7 +14,7 @@ from plugin import quality_node
 from plugin.quality_table import Case, Table, best_and_worst
 
 SCENES = 8
-CLIPS, FRAMES = 4, 8
+CLIPS, FRAMES = 8, 8
 VIDEO_MEASURES = ("MAD", "MSE", "Grad", "Conn", "dtSSD")
 
 

@@ -1,4 +1,4 @@
-"""The weights that come with the software, on the demo shot: the matte is right, and `alignPlate` earns its default."""
+"""The weights that come with the software, on the demo shot: mattes are right, and `alignPlate` earns its default."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,9 @@ import pytest
 from local_engine import ArrayInputs, LocalDevice, picture, render
 
 from models import weights
-from models.training import metrics
+from models.training import evaluate_rvm, metrics
 from models.training.evaluate import difference, key, load, matte, scene, tuned_keyer
+from nodes.engine import WeightsInfo
 from plugin import demo_shot
 
 FRAME = 8
@@ -85,3 +86,38 @@ def test_the_card_states_what_was_measured():
     for part in ("Recipe", "Data", "Seed", "Hardware", "Numbers", "Limits", "Apache-2.0"):
         assert part in card
     assert path.stat().st_size < 12 * 2**20
+
+
+class BundledVideo(LocalDevice):
+    """The bundled VideoMatte weights, found as the worker finds them."""
+
+    def __init__(self):
+        self.ref = weights.default_for("VideoMatte")
+        super().__init__(**self.ref.options)
+        self.network = evaluate_rvm.load(self.ref.path)
+
+    def weights_of(self, asked, network, options=None):
+        return WeightsInfo(self.ref.name, self.ref.sha256, network, self.ref.options, state=self.ref.state)
+
+    def model(self, asked, network, options, dtype=None):
+        return self.network
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """The mattes of the demo shot's first frames, and their truth."""
+    shown = list(demo_shot.frames(4))
+    device = BundledVideo()
+    inputs = ArrayInputs(Source={frame.number: picture(frame.source) for frame in shown})
+    return [(render("VideoMatte", frame.number, inputs, device), frame) for frame in shown]
+
+
+def test_the_figure_of_the_demo_is_found_without_its_plate(walk):
+    errors = [metrics.mad(passes.images["alpha"][..., 0], frame.alpha[..., 0]) for passes, frame in walk]
+    nothing = [frame.alpha.mean() for _, frame in walk]
+    assert np.mean(errors) < 0.5 * np.mean(nothing)
+
+
+def test_video_matte_says_what_its_bundled_weights_have_seen(walk):
+    for passes, _ in walk:
+        assert any("cleanplate weights fetch rvm_mobilenetv3" in note for note in passes.notes)

@@ -123,10 +123,8 @@ def test_a_file_that_is_replaced_counts_from_the_next_frame_on(client, folder, a
 
 
 def test_a_name_imported_while_the_worker_runs_is_found(client, folder, alone):
-    with pytest.raises(
-        CleanplateError, match=r"^VideoMatte has no weights on this machine; run: cleanplate weights fe"
-    ):
-        alpha(client, "", 1)
+    with pytest.raises(CleanplateError, match="there are no weights called 'late' and no such file"):
+        alpha(client, "late", 1)
     ref = weights.import_file(folder / "b.safetensors", name="late").ref
     image, (facts,) = alpha(client, "late", 1)
     assert (facts.name, facts.state, facts.sha256) == ("late", "imported", ref.sha256)

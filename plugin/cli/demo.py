@@ -33,15 +33,17 @@ def run(options: argparse.Namespace) -> int:
     plate, source = write_shot(folder)
     rigged = write_rigs(folder)
     keyed, cleaned = f"{folder}/matte/matte.####.exr", f"{folder}/clean/shot.####.exr"
+    people = f"{folder}/people/people.####.exr"
     frames = f"{demo_shot.FIRST}-{demo_shot.FIRST + demo_shot.COUNT - 1}"
     key = ["render", "background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", keyed]
-    for command in (key, ["remove", "--source", rigged, "--out", cleaned]):
+    video = ["render", "video-matte", "--source", source, "--frames", frames, "--out", people]
+    for command in (key, video, ["remove", "--source", rigged, "--out", cleaned]):
         if status := _shown(command, options.device):
             return status
     sheet = f"{folder}/contact_sheet.png"
-    write_preview(sheet, show(source, plate, keyed, rigged, cleaned), linear=False)
+    write_preview(sheet, show(source, plate, keyed, people, rigged, cleaned), linear=False)
     print(f"The shots:      {source}\n                {rigged}")
-    print(f"The passes:     {keyed}\n                {cleaned}\nContact sheet:  {sheet}")
+    print(f"The passes:     {keyed}\n                {people}\n                {cleaned}\nContact sheet:  {sheet}")
     return 0
 
 
@@ -80,7 +82,7 @@ def write_rigs(folder: str) -> str:
     return source
 
 
-def show(source: str, plate: str, passes: str, rigged: str, cleaned: str, columns: int = 3) -> Pixels:
+def show(source: str, plate: str, passes: str, people: str, rigged: str, cleaned: str, columns: int = 3) -> Pixels:
     """The contact sheet of both rendered shots, over their format."""
     chosen, hung = (_spread(Footage(shot).frames(), columns) for shot in (source, rigged))
     masks = mask_pattern(cleaned)
@@ -90,6 +92,10 @@ def show(source: str, plate: str, passes: str, rigged: str, cleaned: str, column
         ("foreground, premultiplied", [_cut(Footage(passes).frame(n))[..., :3] for n in chosen]),
         ("refinement map", [_cut(Footage(passes, "refine").frame(n)) for n in chosen]),
         ("composite over a new background", [_composite(passes, n) for n in chosen]),
+        (
+            "alpha by video matte, which is not shown the plate",
+            [_cut(Footage(people, "matte").frame(n)) for n in chosen],
+        ),
         ("a shot with markers and wires", [_cut(Footage(rigged).frame(n)) for n in hung]),
         ("what was found", [_cut(Footage(masks, "matte").frame(n)) for n in hung]),
         ("removed", [_cut(Footage(cleaned).frame(n))[..., :3] for n in hung]),
