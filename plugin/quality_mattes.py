@@ -14,7 +14,9 @@ from plugin import quality_node
 from plugin.quality_table import Case, Table, best_and_worst
 
 SCENES = 8
-CLIPS, FRAMES = 8, 8
+CLIPS, FRAMES = 16, 6
+# A clip is shown as a case if people cover at least this share of it.
+PEOPLED = 0.01
 VIDEO_MEASURES = ("MAD", "MSE", "Grad", "Conn", "dtSSD")
 
 
@@ -79,11 +81,12 @@ def video_matte(files: Sequence[Path], clips: int = CLIPS, frames: int = FRAMES)
         table.rows.append((f"{file.stem}, the network with memory", _clip_errors(mattes, truths)))
         table.rows.append((f"{file.stem}, frame by frame", _clip_errors(alone, truths)))
         if not table.cases:
+            peopled = [i for i, truth in enumerate(truths) if np.mean(truth) > PEOPLED] or [*range(len(shown))]
             errors = [
-                float(np.mean([metrics.mad(*p) for p in zip(*both, strict=True)]))
-                for both in zip(mattes, truths, strict=True)
+                float(np.mean([metrics.mad(*p) for p in zip(mattes[i], truths[i], strict=True)])) for i in peopled
             ]
-            for title, i in best_and_worst(errors).items():
+            for title, which in best_and_worst(errors).items():
+                i = peopled[which]
                 pictures = [("source", shown[i].src[-1]), ("truth", truths[i][-1]), ("matte", mattes[i][-1])]
                 table.cases.append(Case(title, [*pictures, ("threshold", keyed[i][-1])]))
     table.rows.append((f"best fixed threshold ({name})", _clip_errors(keyed, [list(one.pha) for one in shown])))
