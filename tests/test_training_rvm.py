@@ -45,12 +45,13 @@ def entries(folder, stage):
     return [json.loads(line) for line in (folder / f"{stage}.jsonl").read_text().splitlines()]
 
 
-def test_every_stage_runs_one_after_the_other(tmp_path):
+def test_every_stage_runs_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(rvm, "SEGMENTATION_SHARE", 0.5)
     model = rvm.new_model()
     for stage in rvm.STAGES:
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        after = train(tmp_path, small(stage, 12), model, show_every=12)
-        assert (tmp_path / "pictures" / f"{stage.name}_000012.png").exists()
+        after = train(tmp_path, small(stage, 8), model, show_every=8)
+        assert (tmp_path / "pictures" / f"{stage.name}_000008.png").exists()
         logged = entries(tmp_path, stage.name)
         assert all(np.isfinite(entry["total"]) for entry in logged)
         assert {"segmentation" in entry for entry in logged} == {True, False}, f"{stage.name}: both passes take turns"
