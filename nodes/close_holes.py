@@ -22,6 +22,7 @@ OPEN, CORE = 0.9, 0.2
 SMALLEST_CORE = 0.05
 # Share of the picture from which on a hole is too large to be a mistake.
 LARGEST = 0.01
+MOST = 500
 # A shadow leaves at least this much of the plate's display-encoded colours.
 DARKEST, BRIGHTEST = 0.3, 1.1
 # How far the core's colours are from the plate's: up to the first it is the plate, from the second on it is not. To
@@ -49,8 +50,6 @@ def close_holes(alpha: Tensor, source: Tensor, plate: Tensor, amount: float = 1.
         part = slice(max(0, y - RIM), y + height + RIM), slice(max(0, x - RIM), x + width + RIM)
         hole = labels[part] == label
         core = hole & (matte[part] < CORE)
-        if core.sum() < SMALLEST_CORE * hole.sum():
-            continue
         unlike = _difference(_calm(seen[part], core), _calm(behind[part], core))
         share = np.clip((unlike - usual - PLATE) / (OTHER - PLATE), 0, 1)
         rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
@@ -69,15 +68,19 @@ def _small(image: Tensor) -> Floats:
 
 
 def _enclosed(matte: Floats) -> tuple[NDArray[np.int32], list[tuple[int, tuple[int, int, int, int]]]]:
-    """Labels `[h,w]`, and label and box of every small hole that does not touch the border."""
+    """Labels `[h,w]`, and label and box of every small hole with a core that does not touch the border.
+
+    Of a matte that is nothing but holes the MOST largest count.
+    """
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((matte < OPEN).astype(np.uint8), connectivity=8)
     height, width = matte.shape
-    holes = []
-    for label in range(1, count):
-        x, y, w, h, area = (int(value) for value in boxes[label])
-        if x > 0 and y > 0 and x + w < width and y + h < height and area <= LARGEST * matte.size:
-            holes.append((label, (x, y, w, h)))
-    return np.asarray(labels, np.int32), holes
+    x, y, w, h, area = boxes.T
+    cores = np.bincount(labels[matte < CORE], minlength=count)
+    kept = (x > 0) & (y > 0) & (x + w < width) & (y + h < height) & (area <= LARGEST * matte.size)
+    kept &= (cores > 0) & (cores >= SMALLEST_CORE * area)
+    kept[0] = False
+    largest = sorted(np.flatnonzero(kept), key=lambda label: -int(area[label]))[:MOST]
+    return np.asarray(labels, np.int32), [(int(n), tuple(int(v) for v in boxes[n, :4])) for n in largest]  # type: ignore[misc]
 
 
 def _usual_difference(matte: Floats, seen: Floats, behind: Floats) -> float:

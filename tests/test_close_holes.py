@@ -82,6 +82,20 @@ def test_the_amount_says_how_far():
     assert middle(close_holes(alpha, source, behind, 0.5)) == pytest.approx(0.5, abs=0.01)
 
 
+def test_of_countless_holes_the_largest_are_closed(monkeypatch):
+    monkeypatch.setattr("nodes.close_holes.MOST", 1)
+    _, (seen, behind) = plate()
+    large, small = spot(100, 100, 10), spot(220, 100, 6)
+    inside = np.clip(large + small, 0, 1)
+    body = spot(160, 100, 95)
+    source = seen + (np.float32(0.75) - seen) * (body * (1 - inside))[..., None]
+    source = source + other_hue(np.zeros_like(seen)) * inside[..., None]
+    source, behind, alpha = tensors(source, behind, body * (1 - inside))
+    closed = close_holes(alpha, source, behind)
+    assert closed[0, 0, 100, 100] > 0.99
+    assert closed[0, 0, 100, 220] == 0
+
+
 def test_what_is_open_to_the_border_or_large_stays():
     _, (seen, behind) = plate()
     for hole in (spot(160, 200, 12), spot(160, 100, 40)):

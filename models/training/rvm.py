@@ -3,7 +3,8 @@
 As published: short clips at low resolution; longer ones; large pictures through the deep guided filter in turn with
 long clips; last, composites with more added movement. In every stage matting passes take turns with segmentation
 passes, of clips and of stills. Not as published: no pretrained encoder, so the first stage begins with single frames
-and a high rate; batch norms are frozen after it; and which pass comes next is drawn, one segmentation pass in five.
+and a high rate; batch norms are frozen after it; matting passes learn to segment as well; and which pass comes next is
+drawn, one segmentation pass in five.
 """
 
 from __future__ import annotations
