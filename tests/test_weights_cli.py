@@ -51,7 +51,7 @@ def test_the_list_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
     assert run("list") == 0
     out = capsys.readouterr().out
-    assert "  rvm_mobilenetv3                 available    15 MB  people in video, no clean plate" in out
+    assert "VideoMatte\n  rvm_mobilenetv3                 available    15 MB  people in video, no clean plate" in out
     assert max(map(len, out.splitlines())) <= 120
     assert run("list", "--node", "grade") == 1
     assert capsys.readouterr().err.startswith("cleanplate: the weights registry knows no node 'grade'")

@@ -123,6 +123,11 @@ def test_a_file_that_is_replaced_counts_from_the_next_frame_on(client, folder, a
 
 
 def test_a_name_imported_while_the_worker_runs_is_found(client, folder, alone):
+    missing = client.submit(NODE, 1, {"variant": "resnet50"}, Grain(24, 32))
+    with pytest.raises(
+        CleanplateError, match=r"^VideoMatte has no weights for variant resnet50 on this machine; run: cleanpl"
+    ):
+        missing.result(300)
     with pytest.raises(CleanplateError, match="there are no weights called 'late' and no such file"):
         alpha(client, "late", 1)
     ref = weights.import_file(folder / "b.safetensors", name="late").ref
