@@ -12,6 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nodes.picture import to_pixels
+from nodes.subject_colour import to_cells
+
 Floats = NDArray[np.float32]
 
 # Holes are looked at in a picture of half the size.
@@ -39,15 +42,14 @@ def close_holes(alpha: Tensor, source: Tensor, plate: Tensor, amount: float = 1.
     """
     if amount <= 0:
         return alpha
-    matte = _small(alpha)[..., 0]
+    matte = to_pixels(to_cells(alpha, STEP))[..., 0]
     labels, holes = _enclosed(matte)
     if not holes:
         return alpha
-    seen, behind = _small(source), _small(plate)
+    seen, behind = (to_pixels(to_cells(picture, STEP)) for picture in (source, plate))
     usual = GRAIN * _usual_difference(matte, seen, behind)
     closed = np.zeros_like(matte)
-    for label, (x, y, width, height) in holes:
-        part = slice(max(0, y - RIM), y + height + RIM), slice(max(0, x - RIM), x + width + RIM)
+    for label, part in holes:
         hole = labels[part] == label
         core = hole & (matte[part] < CORE)
         unlike = _difference(_calm(seen[part], core), _calm(behind[part], core))
@@ -60,15 +62,8 @@ def close_holes(alpha: Tensor, source: Tensor, plate: Tensor, amount: float = 1.
     return alpha + (1 - alpha) * weight * amount
 
 
-def _small(image: Tensor) -> Floats:
-    """Means of cells of STEP x STEP pixels `[h,w,C]`; the border repeats."""
-    height, width = image.shape[-2:]
-    padded = torch.nn.functional.pad(image, (0, -width % STEP, 0, -height % STEP), mode="replicate")
-    return np.ascontiguousarray(torch.nn.functional.avg_pool2d(padded, STEP)[0].permute(1, 2, 0).float().cpu().numpy())
-
-
-def _enclosed(matte: Floats) -> tuple[NDArray[np.int32], list[tuple[int, tuple[int, int, int, int]]]]:
-    """Labels `[h,w]`, and label and box of every small hole with a core that does not touch the border.
+def _enclosed(matte: Floats) -> tuple[NDArray[np.int32], list[tuple[int, tuple[slice, slice]]]]:
+    """Labels `[h,w]`, and of every small hole with a core that does not touch the border its label and surroundings.
 
     Of a matte that is nothing but holes the MOST largest count.
     """
@@ -77,10 +72,15 @@ def _enclosed(matte: Floats) -> tuple[NDArray[np.int32], list[tuple[int, tuple[i
     x, y, w, h, area = boxes.T
     cores = np.bincount(labels[matte < CORE], minlength=count)
     kept = (x > 0) & (y > 0) & (x + w < width) & (y + h < height) & (area <= LARGEST * matte.size)
-    kept &= (cores > 0) & (cores >= SMALLEST_CORE * area)
+    kept &= cores >= SMALLEST_CORE * area
     kept[0] = False
+
+    def around(start: int, length: int) -> slice:
+        return slice(max(0, start - RIM), start + length + RIM)
+
     largest = sorted(np.flatnonzero(kept), key=lambda label: -int(area[label]))[:MOST]
-    return np.asarray(labels, np.int32), [(int(n), tuple(int(v) for v in boxes[n, :4])) for n in largest]  # type: ignore[misc]
+    parts = [(int(n), (around(int(y[n]), int(h[n])), around(int(x[n]), int(w[n])))) for n in largest]
+    return np.asarray(labels, np.int32), parts
 
 
 def _usual_difference(matte: Floats, seen: Floats, behind: Floats) -> float:

@@ -48,12 +48,12 @@ class ColourField:
         return SubjectColour(mean, moments[3:] - mean[ROWS] * mean[COLUMNS], amount / (amount + 1e-6))
 
 
-def to_cells(image: Tensor) -> Tensor:
-    """Means of cells; what a cell has beyond the picture repeats the border."""
+def to_cells(image: Tensor, step: int = STEP) -> Tensor:
+    """Means of cells of `step` x `step` pixels; what a cell has beyond the picture repeats the border."""
     height, width = image.shape[-2:]
-    if height % STEP or width % STEP:
-        image = F.pad(image, (0, -width % STEP, 0, -height % STEP), mode="replicate")
-    return F.avg_pool2d(image, STEP)
+    if height % step or width % step:
+        image = F.pad(image, (0, -width % step, 0, -height % step), mode="replicate")
+    return F.avg_pool2d(image, step)
 
 
 def sample_cells(cells: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -54,9 +55,8 @@ class VideoMatte:
         source = inputs.frame("Source", frame)
         proxy = make_proxy(source, params["exposure"], device.torch_device)
         asked, weights = choose_weights(params, device, "rvm", "variant")
-        bundled = weights.state == "bundled"
         options = {**weights.options, "refiner": params["refiner"].replace(" ", "_")}
-        weights = WeightsInfo(asked, weights.sha256, weights.network, options)
+        weights = replace(weights, name=asked, options=options)
         height, width = proxy.shown.shape[-2:]
         ratio = params["downsampleRatio"] or min(AUTOMATIC_SIDE / max(height, width), 1.0)
 
@@ -68,7 +68,7 @@ class VideoMatte:
         alpha = matte.apply_masks(alpha, inputs, frame, source)
         foreground = rebuild_foreground(proxy, matted.fgr, alpha)
         notes = [*ladder_notes, *chain.notes, *guard_notes]
-        if bundled:
+        if weights.state == "bundled":
             notes.append(OWN_WEIGHTS)
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")

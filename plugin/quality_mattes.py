@@ -72,27 +72,29 @@ def video_matte(files: Sequence[Path], clips: int = CLIPS, frames: int = FRAMES)
         "dtSSD (error of the change from frame to frame) x 1e3.",
         [*VIDEO_MEASURES, "worst MAD"],
     )
+    truths = [list(one.pha) for one in shown]
     keyed = [threshold(one.src) for one in shown]
     for file in files:
         model = evaluate_rvm.load(file)
         mattes = [evaluate_rvm.recurrent(model, one.src) for one in shown]
         alone = [evaluate_rvm.frame_by_frame(model, one.src) for one in shown]
-        truths = [list(one.pha) for one in shown]
-        table.rows.append((f"{file.stem}, the network with memory", _clip_errors(mattes, truths)))
-        table.rows.append((f"{file.stem}, frame by frame", _clip_errors(alone, truths)))
+        scores = _clip_scores(mattes, truths)
+        table.rows.append((f"{file.stem}, the network with memory", _means(scores)))
+        table.rows.append((f"{file.stem}, frame by frame", _means(_clip_scores(alone, truths))))
         if not table.cases:
             peopled = [i for i, truth in enumerate(truths) if np.mean(truth) > PEOPLED] or [*range(len(shown))]
-            errors = [
-                float(np.mean([metrics.mad(*p) for p in zip(mattes[i], truths[i], strict=True)])) for i in peopled
-            ]
+            errors = [scores[i]["MAD"] for i in peopled]
             for title, which in best_and_worst(errors).items():
                 i = peopled[which]
                 pictures = [("source", shown[i].src[-1]), ("truth", truths[i][-1]), ("matte", mattes[i][-1])]
                 table.cases.append(Case(title, [*pictures, ("threshold", keyed[i][-1])]))
-    table.rows.append((f"best fixed threshold ({name})", _clip_errors(keyed, [list(one.pha) for one in shown])))
+    table.rows.append((f"best fixed threshold ({name})", _means(_clip_scores(keyed, truths))))
     return table
 
 
-def _clip_errors(mattes: Sequence[Sequence[Array]], truths: Sequence[Sequence[Array]]) -> list[float]:
-    scores = [evaluate_rvm.score(*pair) for pair in zip(mattes, truths, strict=True)]
+def _clip_scores(mattes: Sequence[Sequence[Array]], truths: Sequence[Sequence[Array]]) -> list[dict[str, float]]:
+    return [evaluate_rvm.score(*pair) for pair in zip(mattes, truths, strict=True)]
+
+
+def _means(scores: Sequence[dict[str, float]]) -> list[float]:
     return [*(float(np.mean([one[name] for one in scores])) for name in VIDEO_MEASURES), max(s["MAD"] for s in scores)]

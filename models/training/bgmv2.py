@@ -155,8 +155,7 @@ class ContextStage(RefineStage):
     def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
         if rng.random() < CROP_SHARE:
             return super().batch(examples, rng, progress)
-        height, width, count = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
-        return _stack([examples.example(rng, View(height, width, height)) for _ in range(count)])
+        return _whole_frames(examples, rng)
 
     def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
         if batch.src.shape[2:] in {shape[:2] for shape in FRAMES}:
@@ -175,12 +174,11 @@ class ScenesStage(ContextStage):
     warmup = 50
 
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
-        coarse = [p for name, p in model.named_parameters() if not name.startswith("refiner.")]
-        return [{"params": coarse, "peak": 7e-4}]
+        coarse, _ = super().groups(model)
+        return [coarse | {"peak": 7e-4}]
 
     def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
-        height, width, count = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
-        return _stack([examples.example(rng, View(height, width, height)) for _ in range(count)])
+        return _whole_frames(examples, rng)
 
 
 class EdgeStage(RefineStage):
@@ -262,6 +260,11 @@ def coarse_loss(model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
 def _coarse_view(rng: np.random.Generator, height: int, width: int) -> View:
     frame = math.exp(rng.uniform(math.log(LOWEST), math.log(HIGHEST)))
     return View(height, width, max(frame, height, width * 9 / 16))
+
+
+def _whole_frames(examples: Examples, rng: np.random.Generator) -> Batch:
+    height, width, count = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
+    return _stack([examples.example(rng, View(height, width, height)) for _ in range(count)])
 
 
 def _rows(batch: Batch, pha: Tensor) -> list[Row]:
