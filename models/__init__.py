@@ -17,6 +17,7 @@ NETWORKS: dict[str, str] = {
     "bgmv2_base": "models.bgmv2:MattingBase",
     "rvm": "models.rvm:MattingNetwork",
     "lama": "models.lama:LaMa",
+    "lama_detail": "models.lama:LaMaDetail",
     "lama_regular": "models.lama:LaMaRegular",
     "lama_discriminator": "models.lama:LaMaDiscriminator",
     "pennet": "models.pennet:PENNet",

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from models import weights
+from models.lama.membrane import membrane
 from models.training import metrics
 from models.training.holes import hole
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
-from nodes.filling.membrane import membrane
+from nodes.filling.networks import NETWORKS
 from plugin.quality_table import Case, Table, best_and_worst
 
 HEIGHT, WIDTH = 384, 640
@@ -29,6 +30,7 @@ PLATES = 24
 # Nothing in training draws from this seed.
 UNSEEN = 90311
 SMALLEST, LARGEST = 0.05, 0.20
+SMOOTH = "diffusion (Laplace)"
 Fill = Callable[[Array, Array], Array]
 
 
@@ -68,14 +70,20 @@ def holes(number: int) -> Array:
 
 
 def network_fill(path: Path) -> Fill:
-    """LaMa with the weights of a file."""
-    model = weights.build(weights.resolve(path)).eval()
+    """The network of a file of weights, which must be all that it needs."""
+    ref = weights.resolve(path)
+    model = weights.build(ref).eval()
+    network = next(network for network in NETWORKS.values() if network.parts == (ref.network,))
 
     def fill(picture: Array, mask: Array) -> Array:
-        planes = torch.from_numpy(picture).permute(2, 0, 1)[None] * (1 - torch.from_numpy(mask))
+        shown = membrane(picture, mask == 0) if network.rough else picture
         with torch.inference_mode():
-            answer = model(torch.cat([planes, torch.from_numpy(mask)[None, None]], dim=1))
-        return np.asarray(answer[0].permute(1, 2, 0).clamp(0, 1).numpy(), np.float32)
+            answer = network.fill(
+                lambda _: model,
+                torch.from_numpy(np.ascontiguousarray(shown.transpose(2, 0, 1)))[None],
+                torch.from_numpy(mask)[None, None],
+            )
+        return np.asarray(answer[0].permute(1, 2, 0).numpy(), np.float32)
 
     return fill
 
@@ -116,20 +124,25 @@ def measured(title: str, pictures: Sequence[Array], files: Sequence[Path]) -> Ta
         ["MAE", "SSIM", "worst MAE"],
     )
     fills: dict[str, Fill] = {f"{file.stem}, the network alone": network_fill(file) for file in files}
-    fills |= {"diffusion (Laplace)": diffusion, "Telea (OpenCV)": telea}
+    fills |= {SMOOTH: diffusion, "Telea (OpenCV)": telea}
     results = {
         name: [merged(fill(picture, mask), picture, mask) for picture, mask in zip(pictures, masks, strict=True)]
         for name, fill in fills.items()
     }
+    wrong = {
+        name: [metrics.mae(*triple) * 1e3 for triple in zip(filled, pictures, masks, strict=True)]
+        for name, filled in results.items()
+    }
     for name, filled in results.items():
-        errors = [metrics.mae(*triple) * 1e3 for triple in zip(filled, pictures, masks, strict=True)]
+        errors = wrong[name]
         likeness = [metrics.ssim(*triple) for triple in zip(filled, pictures, masks, strict=True)]
         table.rows.append((name, [float(np.mean(errors)), float(np.mean(likeness)), max(errors)]))
         if not table.cases and files:
-            for case, i in best_and_worst(errors).items():
+            against = [ours / smooth for ours, smooth in zip(errors, wrong[SMOOTH], strict=True)]
+            for case, i in best_and_worst(against).items():
                 holed = np.where(masks[i][..., None] > 0, np.float32(0.5), pictures[i])
                 ours = [("input", holed), ("truth", pictures[i]), ("network", filled[i])]
-                table.cases.append(Case(case, [*ours, ("Laplace", results["diffusion (Laplace)"][i])]))
+                table.cases.append(Case(case, [*ours, ("Laplace", results[SMOOTH][i])]))
     return table
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import ArrayInputs, LocalDevice
 
+from models.lama.membrane import membrane
 from models.pennet.generator import Inpainted
 from models.structureflow.generators import Textured
 from nodes.filling import detail
 from nodes.filling.exposure import choose_encoding
 from nodes.filling.fill import NetworkFiller, SmoothFiller
-from nodes.filling.membrane import membrane
 from nodes.filling.networks import NETWORKS
 
 RNG = np.random.default_rng(5)

@@ -83,8 +83,8 @@ def test_half_in_is_the_same_half_out_and_metadata_says_how(shell):
     assert json.loads(attributes["cleanplate/params"])["mode"] == "per frame"
 
 
-def test_without_weights_it_says_what_to_run_and_does_what_needs_none(shell):
-    text = shell.run(*RENDER, "--out", "none/c.####.exr", "--frames", "1001", status=1)
+def test_a_model_without_weights_says_what_to_run_and_what_other_frames_show_needs_none(shell):
+    text = shell.run(*RENDER, "--out", "none/c.####.exr", "--frames", "1001", "--set", "model=lama", status=1)
     assert "cleanplate weights fetch big_lama" in text
     assert "model=smooth" in text
     steady = ("--out", "still/c.####.exr", "--set", "mode=still plate")
@@ -92,6 +92,20 @@ def test_without_weights_it_says_what_to_run_and_does_what_needs_none(shell):
     origin = pixels(shell, "still/c.####.exr", 1003, "origin")
     filled = pixels(shell, "still/c.####.exr", 1003, "filled")
     np.testing.assert_allclose(origin[..., 2:], filled, atol=1e-3)
+
+
+def test_the_weights_that_come_along_go_on_from_a_smooth_fill(shell):
+    frame = ("--frames", "1002", "--bit-depth", "float")
+    shell.run(*RENDER, *frame, "--out", "own/c.####.exr")
+    shell.run(*RENDER, *frame, "--out", "smooth/c.####.exr", "--set", "model=smooth")
+    attributes = Footage(str(shell.folder / "own/c.####.exr")).header(1002).attributes
+    assert attributes["cleanplate/model"] == "lama detail"
+    assert attributes["cleanplate/weights"] == f"sha256:{weights.resolve('inpaint_detail').sha256}"
+    filled = pixels(shell, "own/c.####.exr", 1002, "filled")[..., 0]
+    own, smooth = (pixels(shell, f"{name}/c.####.exr", 1002, "") for name in ("own", "smooth"))
+    assert np.isfinite(own[filled > 0]).all()
+    assert np.abs(own[filled == 1] - smooth[filled == 1]).max() > 1e-3
+    np.testing.assert_array_equal(own[filled == 0], smooth[filled == 0])
 
 
 def test_other_frames_count_and_order_does_not(shell):

@@ -184,7 +184,7 @@ def test_gradient_reaches_every_weight() -> None:
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["lama", "lama_regular"])
+@pytest.mark.parametrize("name", ["lama", "lama_detail", "lama_regular"])
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -198,6 +198,18 @@ def test_wrong_input_is_refused(name: str, shape: tuple[int, ...], message: str)
     with pytest.raises(ValueError, match=message):
         model(torch.zeros(shape))
     assert model(torch.zeros(1, 4, 16, 16)).shape == (1, 3, 16, 16)
+
+
+def test_detail_changes_the_hole_alone() -> None:
+    model = models.create("lama_detail", n_blocks=1, width=8)
+    torch.manual_seed(1)
+    shown = picture(1, 32, 48)
+    shown[:, 3] = 0
+    shown[:, 3, 8:20, 10:30] = 1
+    changed = model(shown) - shown[:, :3]
+    hole = shown[:, 3:].expand_as(changed) > 0
+    assert (changed[~hole] == 0).all()
+    assert (changed[hole] != 0).all()
 
 
 def test_no_blocks_is_refused() -> None:

@@ -53,12 +53,6 @@ def test_a_wrong_class_ends_it_before_anything_is_filled(shell):
     assert not (shell.folder / "none/shot.0001.exr").exists()
 
 
-def test_without_weights_that_paint_holes_become_smooth(shell):
-    said = shell.run(*COMMON, "threshold=0.9", "--classes", "marker", "--frames", "1", "--out", "smooth/shot.####.exr")
-    assert "no weights for inpaint are on this machine: holes become smooth surfaces (model=smooth)" in said
-    assert (shell.folder / "smooth/shot.0001.exr").exists()
-
-
 def test_masks_never_land_on_the_result(shell):
     said = shell.run(
         "remove", "--source", "shot.####.exr", "--out", "a/x.####.exr", "--mask-out", "a/x.####.exr", status=1

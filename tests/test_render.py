@@ -160,7 +160,7 @@ def test_which_weights_are_used_is_said_before_the_first_frame(rendered):
     assert f"has loaded 0.02 GiB, bgmv2 in float32, {line}" in report
     assert "weights of background-matte bgmv2_mobilenetv2 (bundled, sha256" in report
     assert "weights of video-matte      video_matte_mobilenetv3 (bundled, sha256" in report
-    assert "missing weights of inpaint          Inpaint has no weights on this machine; run: cleanplate" in report
+    assert "weights of inpaint          inpaint_detail (bundled, sha256" in report
 
 
 def test_killing_the_worker_does_not_hurt_the_render(rendered):

@@ -11,13 +11,13 @@ from torchvision.models.vgg import vgg19
 
 from models import weights
 from models.structureflow.vgg import VGG19Features
-from models.training import cli, inpaint, pennet, pool, structureflow
+from models.training import cli, inpaint, lama, pennet, pool, structureflow
 from models.training.inpaint import Plates
 
 STAGES = (
+    inpaint.ThinStage,
     inpaint.FillStage,
-    inpaint.WideStage,
-    inpaint.AdversarialStage,
+    lama.AdversarialStage,
     pennet.PyramidStage,
     structureflow.StructureStage,
 )
@@ -26,7 +26,8 @@ STAGES = (
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Narrow networks, windows of 64 pixels, batches of two."""
-    monkeypatch.setattr(inpaint, "OPTIONS", {"n_blocks": 1, "width": 8})
+    for module in (inpaint, lama):
+        monkeypatch.setattr(module, "OPTIONS", {"n_blocks": 1, "width": 8})
     monkeypatch.setattr(pennet, "OPTIONS", {"width": 8})
     monkeypatch.setattr(structureflow, "OPTIONS", {"width": 8})
     for stage in STAGES:
@@ -89,12 +90,17 @@ def test_structureflow_from_the_command_to_two_sets_of_weights(drawn, tmp_path, 
         assert networks[1](torch.zeros(1, 7, 64, 64)).shape == (1, 3, 64, 64)
 
 
-def test_the_published_losses_of_lama_go_on_from_the_stages_before(drawn, tmp_path, caplog):
-    caplog.set_level("INFO", "models.training")
+def test_inpaint_from_the_command_to_weights_that_the_node_takes(drawn, tmp_path):
     command("inpaint", drawn, tmp_path)
-    assert not (tmp_path / "adversarial.pt").exists()
-    command("inpaint", drawn, tmp_path, "--stage", "adversarial")
-    assert "adversarial goes on from wide at step 2" in caplog.text
+    assert {"hole", "likeness"} <= losses(tmp_path, "fill")[-1].keys()
+    found = weights.resolve(tmp_path / "inpaint_detail.safetensors", "Inpaint")
+    assert (found.network, found.options["width"]) == ("lama_detail", 8)
+    assert weights.build(found)(torch.zeros(1, 4, 64, 64)).shape == (1, 3, 64, 64)
+
+
+def test_lama_with_its_published_losses(drawn, tmp_path, caplog):
+    caplog.set_level("INFO", "models.training")
+    command("lama", drawn, tmp_path)
     assert "adversarial: without --features" in caplog.text
     entry = losses(tmp_path, "adversarial")[-1]
     assert {"known", "adversarial", "features", "judge fake", "judge real", "judge gradient"} <= entry.keys()
@@ -103,8 +109,8 @@ def test_the_published_losses_of_lama_go_on_from_the_stages_before(drawn, tmp_pa
 
 def test_a_stage_alone_says_that_it_starts_with_new_weights(drawn, tmp_path, caplog):
     caplog.set_level("INFO", "models.training")
-    command("inpaint", drawn, tmp_path, "--stage", "wide")
-    assert "wide starts with new weights: there is no stage fill in" in caplog.text
+    command("inpaint", drawn, tmp_path, "--stage", "fill")
+    assert "fill starts with new weights: there is no stage thin in" in caplog.text
 
 
 def test_minutes_stop_the_command_and_the_next_goes_on(drawn, tmp_path, capsys):
@@ -113,10 +119,10 @@ def test_minutes_stop_the_command_and_the_next_goes_on(drawn, tmp_path, capsys):
         capsys.readouterr()
         command("inpaint", drawn, tmp_path / "cut", "--minutes", "1e-9")
     assert "the same command goes on" not in capsys.readouterr().out
-    name = "inpaint_lama.safetensors"
+    name = "inpaint_detail.safetensors"
     assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     command("inpaint", drawn, tmp_path / "short", "--minutes", "1e-9")
-    assert "stopped at step 1 of 2 of the stage fill; the same command goes on" in capsys.readouterr().out
+    assert "stopped at step 1 of 2 of the stage thin; the same command goes on" in capsys.readouterr().out
 
 
 def test_what_does_not_fit_is_said(drawn, tmp_path, capsys):
@@ -125,7 +131,7 @@ def test_what_does_not_fit_is_said(drawn, tmp_path, capsys):
     command("structureflow", drawn, tmp_path, "--start", "a.safetensors", code=1)
     assert "structureflow trains several networks" in capsys.readouterr().err
     command("inpaint", drawn, tmp_path, "--stage", "refine", code=1)
-    assert "the stages are fill, wide, adversarial" in capsys.readouterr().err
+    assert "the stages are thin, fill" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_what_does_not_fit_is_said(drawn, tmp_path, capsys):
     [
         (pennet.PyramidStage, pennet.new_model),
         (structureflow.TextureStage, structureflow.new_model),
-        (inpaint.AdversarialStage, inpaint.new_model),
+        (lama.AdversarialStage, lama.new_model),
     ],
     ids=["pennet", "structureflow", "lama"],
 )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.training import bgmv2, inpaint, pennet, pictures, recipes, segment, structureflow
+from models.training import bgmv2, inpaint, lama, pennet, pictures, recipes, segment, structureflow
 from models.training.pool import Composite, View
 from models.training.rigs import Rigged
 
-RECIPES = ("bgmv2", "rvm", "inpaint", "pennet", "structureflow", "segment")
+RECIPES = ("bgmv2", "rvm", "inpaint", "lama", "pennet", "structureflow", "segment")
 
 
 class Noise:
@@ -30,6 +30,7 @@ class Labels(Noise):
 CASES = {
     "base": (bgmv2.BaseStage, lambda: bgmv2.new_model("mobilenetv2"), Noise(), "pha"),
     "fill": (inpaint.FillStage, inpaint.new_model, inpaint.Plates(Noise()), "picture"),
+    "adversarial": (lama.AdversarialStage, lama.new_model, inpaint.Plates(Noise()), "picture"),
     "pyramid": (pennet.PyramidStage, pennet.new_model, inpaint.Plates(Noise()), "picture"),
     "structure": (structureflow.StructureStage, structureflow.new_model, inpaint.Plates(Noise()), "structure"),
     "joint": (structureflow.JointStage, structureflow.new_model, inpaint.Plates(Noise()), "picture"),
@@ -42,6 +43,7 @@ def test_a_stage_shows_its_batch_its_truth_and_its_answer(name, monkeypatch):
     stage_type, new_model, examples, truth = CASES[name]
     monkeypatch.setattr(structureflow, "OPTIONS", {"width": 8})
     monkeypatch.setattr(pennet, "OPTIONS", {"width": 8})
+    monkeypatch.setattr(lama, "OPTIONS", {"n_blocks": 1, "width": 8})
     monkeypatch.setattr(bgmv2, "LARGE", ((64, 80, 2),))
     for attribute, value in {"side": 64, "height": 64, "width": 64, "count": 2}.items():
         if hasattr(stage_type, attribute):
@@ -73,7 +75,7 @@ def test_a_stage_shows_its_batch_its_truth_and_its_answer(name, monkeypatch):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_stage_of_every_recipe_has_pictures(name):
     recipe = recipes.find(name)
-    assert all(hasattr(stage, "preview") for stage in (*recipe.stages, *recipe.extra))
+    assert all(hasattr(stage, "preview") for stage in recipe.stages)
 
 
 def test_large_pictures_are_shown_small():

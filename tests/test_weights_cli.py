@@ -151,3 +151,18 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["hash_known"] is True
     assert run("check", str(tmp_path / "own.pth")) == 0
     assert "no recorded hash to compare with" in capsys.readouterr().out
+
+
+def test_doctor_names_the_node_that_has_no_weights(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from install import machine
+    from plugin.cli import doctor
+
+    line = "weights of inpaint"
+    check = dict(machine.checks())[line]
+    monkeypatch.setattr(machine, "checks", lambda: [(line, check)])
+    monkeypatch.setattr(doctor, "_worker", lambda device: "runs")
+    assert doctor.run(argparse.Namespace(device="cpu")) == 0
+    out = capsys.readouterr().out
+    assert "missing weights of inpaint          Inpaint has no weights on this machine; run: cleanplate" in out

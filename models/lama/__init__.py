@@ -2,6 +2,6 @@
 "Resolution-robust Large Mask Inpainting with Fourier Convolutions", WACV 2022, arXiv:2109.07161."""
 
 from .discriminator import Judgement, LaMaDiscriminator
-from .generator import LaMa, LaMaRegular
+from .generator import LaMa, LaMaDetail, LaMaRegular
 
-__all__ = ["Judgement", "LaMa", "LaMaDiscriminator", "LaMaRegular"]
+__all__ = ["Judgement", "LaMa", "LaMaDetail", "LaMaDiscriminator", "LaMaRegular"]

@@ -21,7 +21,7 @@ POOL = {"sprites": 720, "scenes": 300}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command; what they mean is in their help."""
-    parser.add_argument("network", choices=("bgmv2", "rvm", "inpaint", "pennet", "structureflow", "segment"))
+    parser.add_argument("network", choices=("bgmv2", "rvm", "inpaint", "lama", "pennet", "structureflow", "segment"))
     parser.add_argument(
         "--out", required=True, metavar="FOLDER", help="checkpoints, logs and the weights; continued if it exists"
     )
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="procedural",
         metavar="procedural|FOLDER",
         help="own pictures: fgr/, pha/, bgr/ (bgmv2), the same with a folder per clip and images/, masks/ (rvm), "
-        "or bgr/ (inpaint, pennet, structureflow)",
+        "or bgr/ (inpaint, lama, pennet, structureflow)",
     )
     parser.add_argument("--pool", metavar="FOLDER", help="where procedural pictures are kept, default: OUT/pool")
     parser.add_argument("--sprites", type=int, default=POOL["sprites"], help="foregrounds to draw")
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features",
         metavar="FILE",
-        help="a network that perceptual losses look through: ResNet-50 (inpaint's stage adversarial), VGG-19 "
+        help="a network that perceptual losses look through: ResNet-50 (lama), VGG-19 "
         "(structureflow); without it these terms are left out",
     )
     parser.add_argument("--accumulate", type=int, default=1, help="batches per step")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.training.procedural.fields import Array, value_noise
 
@@ -22,6 +25,16 @@ def hole(rng: np.random.Generator, height: int, width: int) -> Array:
     mask = np.zeros((height, width), np.float32)
     mask[height // 4 : height // 2, width // 4 : width // 2] = 1
     return mask
+
+
+def thin_hole(rng: np.random.Generator, height: int, width: int) -> Array:
+    """A mask (height, width) float32 of 0 and 1: wires from border to border and markers, 2 to 7 pixels across."""
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(int(rng.integers(1, 4))):
+        _line(mask, rng, lambda: round(float(np.exp(rng.uniform(np.log(2), np.log(7))))))
+    for _ in range(int(rng.integers(0, 4))):
+        cv2.circle(mask, tuple(int(v) for v in rng.uniform(0, 1, 2) * [width, height]), int(rng.integers(1, 4)), 1, -1)
+    return mask.astype(np.float32)
 
 
 def _strokes(rng: np.random.Generator, height: int, width: int) -> Array:
@@ -45,11 +58,16 @@ def _lines(rng: np.random.Generator, height: int, width: int) -> Array:
     """Wires and rods from border to border."""
     mask = np.zeros((height, width), np.uint8)
     for _ in range(int(rng.integers(1, 7))):
-        angle, middle = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * [width, height]
-        reach = (height + width) * np.array([np.cos(angle), np.sin(angle)])
-        ends = [tuple(int(v) for v in middle + sign * reach) for sign in (-1, 1)]
-        cv2.line(mask, ends[0], ends[1], 1, int(rng.integers(2, 3 + min(height, width) // 14)))
+        _line(mask, rng, lambda: int(rng.integers(2, 3 + min(height, width) // 14)))
     return mask.astype(np.float32)
+
+
+def _line(mask: NDArray[np.uint8], rng: np.random.Generator, thickness: Callable[[], int]) -> None:
+    height, width = mask.shape
+    angle, middle = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * [width, height]
+    reach = (height + width) * np.array([np.cos(angle), np.sin(angle)])
+    ends = [tuple(int(v) for v in middle + sign * reach) for sign in (-1, 1)]
+    cv2.line(mask, ends[0], ends[1], 1, thickness())
 
 
 def _blob(rng: np.random.Generator, height: int, width: int) -> Array:

@@ -21,6 +21,8 @@ LEVELS = 10
 SLACK = 0.15
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
+# What keeps flat areas from counting by their noise: (0.01 L)^2 and (0.03 L)^2 of the paper.
+SSIM_FLOORS = (0.01**2, 0.03**2)
 
 
 def mad(alpha: Array, truth: Array) -> float:
@@ -88,7 +90,7 @@ def ssim(picture: Array, truth: Array, mask: Array) -> float:
     a, b = picture @ LUMA, truth @ LUMA
     mean_a, mean_b = soft(a), soft(b)
     var_a, var_b, both = soft(a * a) - mean_a**2, soft(b * b) - mean_b**2, soft(a * b) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
+    c1, c2 = SSIM_FLOORS
     found = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
     return float(found[mask > 0].mean())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.lama.perceptual import HighReceptiveFieldLoss
 from models.structureflow.vgg import VGG19Features
-from models.training import bgmv2, inpaint, pennet, rvm, segment, structureflow
+from models.training import bgmv2, inpaint, lama, pennet, rvm, segment, structureflow
 from models.training.clip_folders import FolderClips
 from models.training.clip_pool import ClipPool
 from models.training.folders import FolderExamples, FolderPlates
@@ -34,9 +34,8 @@ class Recipe:
     """`file` is the stem of the exported weights; `drawn` makes examples of a drawn pool's folder, `own` of a user's
     pictures, where the recipe can use some.
 
-    `held` makes the examples of the pictures in the log, of a drawn pool's folder; `extra` are stages that run only
-    when named; `parts` are what is exported of a model of several networks; `features` reads the fixed network that
-    perceptual losses look through.
+    `held` makes the examples of the pictures in the log, of a drawn pool's folder; `parts` are what is exported of a
+    model of several networks; `features` reads the fixed network that perceptual losses look through.
     """
 
     file: str
@@ -47,23 +46,21 @@ class Recipe:
     drawn: Callable[[Path], Any]
     own: Callable[[Path], Any] | None = None
     held: Callable[[Path], Any] | None = None
-    extra: Sequence[type[Stage]] = ()
     parts: Sequence[Part] = ()
     features: Callable[[Path], Any] | None = None
 
     def stages_named(self, name: str) -> list[Stage]:
         """All stages for `all`, else the one of that name. Raises ValueError where there is none."""
         chosen = [stage() for stage in self.stages if name in ("all", stage.name)]
-        chosen += [stage() for stage in self.extra if name == stage.name]
         if not chosen:
-            known = ", ".join(stage.name for stage in (*self.stages, *self.extra))
+            known = ", ".join(stage.name for stage in self.stages)
             raise ValueError(f"there is no stage '{name}' for these weights: the stages are {known}")
         return chosen
 
     def stage_before(self, name: str) -> str:
         """The name of the stage that this one goes on from, "" for the first."""
         names = [stage.name for stage in self.stages]
-        return ["", *names][names.index(name)] if name in names else names[-1]
+        return ["", *names][names.index(name)]
 
     def weights(self, state: Mapping[str, Any]) -> Iterator[tuple[Part, dict[str, Any]]]:
         """What to export of a trained model's state."""
@@ -79,7 +76,7 @@ FILLS: dict[str, Any] = {
 
 
 def find(name: str, backbone: str = "mobilenetv2") -> Recipe:
-    """The recipe `bgmv2`, `rvm`, `inpaint`, `pennet`, `structureflow` or `segment`; `backbone` is BGMv2's."""
+    """The recipe `bgmv2`, `rvm`, `inpaint`, `lama`, `pennet`, `structureflow` or `segment`; `backbone` is BGMv2's."""
     if name == "bgmv2":
         return Recipe(
             f"bgmv2_{backbone}",
@@ -103,14 +100,15 @@ def find(name: str, backbone: str = "mobilenetv2") -> Recipe:
             held=lambda folder: ClipPool(Pool(folder, "held")),
         )
     if name == "inpaint":
+        return Recipe("inpaint_detail", "lama_detail", inpaint.OPTIONS, inpaint.STAGES, inpaint.new_model, **FILLS)
+    if name == "lama":
         return Recipe(
             "inpaint_lama",
             "lama",
-            inpaint.OPTIONS,
-            inpaint.STAGES,
-            inpaint.new_model,
+            lama.OPTIONS,
+            lama.STAGES,
+            lama.new_model,
             **FILLS,
-            extra=inpaint.EXTRA_STAGES,
             features=HighReceptiveFieldLoss.from_file,
         )
     if name == "pennet":

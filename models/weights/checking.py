@@ -87,6 +87,7 @@ _RUNS: dict[str, Callable[[Any], Any]] = {
     "bgmv2_base": lambda model: model(_picture(3, 64, 96), _picture(3, 64, 96).flip(3)),
     "rvm": lambda model: model(_picture(3, 128, 160), downsample_ratio=0.5),
     "lama": lambda model: model(_picture(4, 64, 96)),
+    "lama_detail": lambda model: model(_picture(4, 64, 96)),
     "lama_regular": lambda model: model(_picture(4, 64, 96)),
     "pennet": lambda model: model(_picture(4, 128, 128), _picture(1, 128, 128).round()),
     "structureflow_structure": _structureflow,

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from models.lama.membrane import membrane
 from nodes.align_grid import Floats, Mask
 from nodes.engine import Device, Inputs, Params
 from nodes.filling import detail
 from nodes.filling.choosing import choose_network
 from nodes.filling.exposure import Encoding, choose_encoding
-from nodes.filling.membrane import membrane
 from nodes.filling.networks import Chosen
 from nodes.filling.regions import scale_for, tiles
 from nodes.footage.transfer import decode, encode

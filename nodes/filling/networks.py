@@ -56,6 +56,11 @@ def _lama(name: str) -> Callable[[Load, Tensor, Tensor], Tensor]:
     return run
 
 
+def _lama_detail(load: Load, shown: Tensor, hole: Tensor) -> Tensor:
+    """0..1 in and out, a smooth fill in the hole."""
+    return cast(Tensor, load("lama_detail")(torch.cat([shown, hole], dim=1)))
+
+
 def _pennet(load: Load, shown: Tensor, hole: Tensor) -> Tensor:
     """-1..1 in and out, a white hole; the mask once more for the attention."""
     masked = (2 * shown - 1) * (1 - hole) + hole
@@ -79,6 +84,7 @@ NETWORKS = {
     "lama regular": Network(("lama_regular",), 8, 16, _lama("lama_regular")),
     "structureflow": Network(("structureflow_flow", "structureflow_structure"), 16, 48, _structureflow, rough=True),
     "pennet": Network(("pennet",), 64, 64, _pennet),
+    "lama detail": Network(("lama_detail",), 8, 16, _lama_detail, rough=True),
 }
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import PurePath
 from typing import Any
 
-from models.weights import reference
-from models.weights.errors import WeightsError
 from nodes.errors import ParameterError
 from nodes.footage.sequence import Sequence as FileSequence
 
@@ -59,25 +56,8 @@ def run(options: argparse.Namespace) -> int:
     status = main(["render", "segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found])
     if status:
         return status
-    settings = _with_a_model(options.set)
-    filled = ["--set", *settings] if settings else []
+    filled = ["--set", *options.set] if options.set else []
     return main(["render", "inpaint", *shared, "--mask", masks, "--out", options.out, *filled])
-
-
-def _with_a_model(settings: list[str]) -> list[str]:
-    """The settings of inpaint, with the model that needs no weights where there are none and none were asked for."""
-    if any(entry.startswith(("model=", "weights=")) for entry in settings):
-        return settings
-    try:
-        reference.default_for("Inpaint")
-    except WeightsError:
-        print(
-            "no weights for inpaint are on this machine: holes become smooth surfaces (model=smooth); "
-            "'cleanplate weights fetch big_lama' gets some that paint",
-            file=sys.stderr,
-        )
-        return [*settings, "model=smooth"]
-    return settings
 
 
 def mask_pattern(out: str) -> str:

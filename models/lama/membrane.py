@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from nodes.align_grid import Floats, Mask
-
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 COARSEST = 16
 FINEST_ITERATIONS, MOST_ITERATIONS = 12, 64
 TOLERANCE = 1e-5
