@@ -223,6 +223,34 @@ def test_carafe_stands_wherever_a_branch_is_magnified() -> None:
     assert all("channel_compressor" in key or "content_encoder" in key for key in ours - published)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_details_join_at_the_pictures_own_size(size: tuple[int, int]) -> None:
+    """At any size, and what is a pixel wide comes through where the body sees cells of four pixels."""
+    options = {**SMALL, "classes": 3, "magnify": 4, "detail_channels": 2}
+    torch.manual_seed(0)
+    model = models.create("hrnet_ocr", **options).eval()
+    said = model(normalize(reference.hashed("picture", 1, 3, *size)))
+    assert said.out.shape == (1, 3, *size)
+    assert said.aux.shape == (1, 3, *(-(-side // 4) for side in size))
+
+
+def test_a_detail_moves_with_its_pixel() -> None:
+    torch.manual_seed(0)
+    model = models.create("hrnet_ocr", **{**SMALL, "classes": 3, "magnify": 4, "detail_channels": 2}).eval()
+    model.magnifier = torch.nn.Upsample(scale_factor=4)
+    assert isinstance(model.fine_head[0], torch.nn.Conv2d)
+    model.fine_head[0].weight.data[:, :-2] = 0  # the details alone
+    flat = model(torch.zeros(1, 3, 33, 34)).out
+    for row, column in ((16, 16), (17, 18), (18, 19)):
+        x = torch.zeros(1, 3, 33, 34)
+        x[..., row, column] = 3
+        changed = (model(x).out - flat).abs().sum((0, 1)) > 1e-6
+        rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
+        assert changed.any()
+        assert row - 2 <= rows.min() <= rows.max() <= row + 2
+        assert column - 2 <= columns.min() <= columns.max() <= column + 2
+
+
 def test_upsamplers_keep_what_is_flat() -> None:
     torch.manual_seed(0)
     x = torch.full((1, 5, 7, 9), 0.25)
@@ -246,6 +274,11 @@ def test_normalize() -> None:
         ("hrnet_ocr", {"body": "huge"}, "There is no body 'huge'; the bodies are full, small_v2, tiny."),
         ("hrnet_v2", {"upsampler": "cubic"}, "There is no upsampler 'cubic'; the upsamplers are bilinear, carafe."),
         ("hrnet_ocr", {"width": 0}, "width is at least 1, not 0."),
+        (
+            "hrnet_ocr",
+            {"detail_channels": 8, "magnify": 2},
+            "With detail_channels magnify equals stem_stride, 4, not 2.",
+        ),
         ("hrnet_v1", {"classes": 0, **SMALL}, "classes is at least 1, not 0."),
     ],
 )

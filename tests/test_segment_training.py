@@ -96,6 +96,17 @@ def test_examples_come_from_their_seed_alone(drawn):
     assert seen == set(range(len(CLASSES)))
 
 
+def test_mosaics_in_which_nothing_can_be_told_apart_are_rare(drawn, monkeypatch):
+    folder = {"leaves": 0.2, "room": 1.0}
+    monkeypatch.setattr(rigs.Pool, "__init__", _two_scenes)
+    examples = RigPool(drawn)
+    assert examples.shares == pytest.approx([folder["leaves"] / 1.2, folder["room"] / 1.2])
+
+
+def _two_scenes(self, folder, part):
+    self.families, self.some_scenes, self.notes, self.some_sprites = ["leaves", "room"], np.arange(2), [], []
+
+
 def test_easy_examples_have_nothing_that_looks_like_a_rig(drawn, monkeypatch):
     looked = []
     monkeypatch.setattr(rigs, "lookalike", lambda *_: looked.append(1))
@@ -110,7 +121,7 @@ def test_easy_examples_have_nothing_that_looks_like_a_rig(drawn, monkeypatch):
 
 def test_the_first_steps_are_easy_and_the_last_stage_hardly_is():
     stage = segment.SmallStage()
-    assert [stage.ease(p) for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.68), 0.2]
+    assert [stage.ease(p) for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.575), 0.15]
     assert segment.LargeStage().ease(0.0) == 0.1
 
 
@@ -167,6 +178,24 @@ def test_the_score_counts_overlap_and_coverage():
     assert any("marker" in line and "0.429" in line for line in evaluate_segment.table(score))
 
 
+def test_families_of_scenes_follow_one_another(monkeypatch):
+    asked = []
+
+    def plain(rng, height, width, family):
+        asked.append(family)
+        return np.full((height, width, 3), 0.5, np.float32)
+
+    monkeypatch.setattr(evaluate_segment, "background", plain)
+    monkeypatch.setattr(evaluate_segment, "HEIGHT", 135)
+    monkeypatch.setattr(evaluate_segment, "WIDTH", 240)
+    for number in range(8):
+        evaluate_segment.scene(number)
+    assert asked == [*evaluate_segment.FILMED, *evaluate_segment.FILMED[:2]]
+    assert "leaves" not in asked
+    evaluate_segment.scene(1, ["leaves"])
+    assert asked[-1] == "leaves"
+
+
 def test_unseen_scenes_hold_every_class(monkeypatch):
     monkeypatch.setattr(evaluate_segment, "HEIGHT", 270)
     monkeypatch.setattr(evaluate_segment, "WIDTH", 480)
@@ -180,7 +209,7 @@ BUNDLED = Path(weights.__file__).parent / "bundled" / "segment_rigs.safetensors"
 
 def test_the_bundled_weights_find_unseen_rigs():
     model = evaluate_segment.load(BUNDLED)
-    shown = [evaluate_segment.scene(number) for number in range(3)]
+    shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
     score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
-    assert score.all_covered > 0.78
-    assert (score.iou[1:] > [0.48, 0.18, 0.55]).all()
+    assert score.all_covered > 0.88
+    assert (score.iou[1:] > [0.38, 0.48, 0.8]).all()

@@ -94,11 +94,11 @@ class HRNet(nn.Module):
         self.bn2 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU()
         self.layer1 = nn.Sequential(
-            Bottleneck(stem, stem, downsample=_conv(stem, deep, 1, relu=False)),
+            Bottleneck(stem, stem, downsample=conv_norm(stem, deep, 1, relu=False)),
             *(Bottleneck(deep, stem) for _ in range(sizes.bottlenecks - 1)),
         )
         self.transition1 = nn.ModuleList(
-            [_conv(deep, self.channels[0]), nn.Sequential(_conv(deep, self.channels[1], stride=2))]
+            [conv_norm(deep, self.channels[0]), nn.Sequential(conv_norm(deep, self.channels[1], stride=2))]
         )
         self.stage2 = self._stage(2, sizes, upsampler)
         self.transition2 = self._transition(2)
@@ -119,7 +119,7 @@ class HRNet(nn.Module):
 
     def _transition(self, branches: int) -> nn.ModuleList:
         """The way to a stage with one branch more; only the new branch, made from the coarsest, has parameters."""
-        new = nn.Sequential(_conv(self.channels[branches - 1], self.channels[branches], stride=2))
+        new = nn.Sequential(conv_norm(self.channels[branches - 1], self.channels[branches], stride=2))
         return nn.ModuleList([*(nn.Identity() for _ in range(branches)), new])
 
     def features(self, x: Tensor) -> Branches:
@@ -141,7 +141,7 @@ class _Up(nn.Sequential):
     """1x1 convolution and normalisation at the coarse size, then upsampling."""
 
     def __init__(self, source: int, target: int, doublings: int, upsampling: str) -> None:
-        super().__init__(*_conv(source, target, 1, relu=False), upsampler(upsampling, target, doublings))
+        super().__init__(*conv_norm(source, target, 1, relu=False), upsampler(upsampling, target, doublings))
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:  # type: ignore[override]
         conv, norm, up = self
@@ -155,11 +155,12 @@ def _path(channels: Sequence[int], source: int, target: int, upsampling: str) ->
         return nn.Identity()
     halvings = target - source
     return nn.Sequential(
-        *(_conv(channels[source], channels[source], stride=2) for _ in range(halvings - 1)),
-        _conv(channels[source], channels[target], stride=2, relu=False),
+        *(conv_norm(channels[source], channels[source], stride=2) for _ in range(halvings - 1)),
+        conv_norm(channels[source], channels[target], stride=2, relu=False),
     )
 
 
-def _conv(source: int, target: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+def conv_norm(source: int, target: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+    """A convolution without bias, batch normalisation and, on request, a ReLU."""
     conv = nn.Conv2d(source, target, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(target), *([nn.ReLU()] if relu else []))

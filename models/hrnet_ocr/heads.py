@@ -1,6 +1,6 @@
 """HRNet with its heads.  Logits come at the size of the finest branch: 1/4 of the picture, halved twice, rounded up.
 
-Only HRNetOCR's own options `stem_stride` and `magnify` change that.
+Only HRNetOCR's own options `stem_stride`, `magnify` and `detail_channels` change that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..carafe import CarafePack
-from .backbone import HRNet
+from .backbone import HRNet, conv_norm
 from .ocr import SpatialGather, SpatialOCR
 from .upsampling import upsampler as upsampler_of
 
@@ -112,8 +112,10 @@ class HRNetOCR(JoinedHRNet):
     """Classes from all branches with object-contextual representations (arXiv:1909.11065).
 
     classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; magnify: the factor by which
-    CARAFE enlarges the features before the classifier (published: 1, without); width, body, upsampler, stem_channels,
-    stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
+    CARAFE enlarges the features before the classifier (published: 1, without); detail_channels: of features at the
+    picture's own size that join the enlarged ones, for what is a pixel wide (published: 0, without; with them `magnify`
+    equals `stem_stride`); width, body, upsampler, stem_channels, stem_stride: see HRNet.  A published name such as W48
+    or W18-small-v2 is a width and a body.
     """
 
     def __init__(
@@ -127,23 +129,32 @@ class HRNetOCR(JoinedHRNet):
         stem_channels: int = 64,
         stem_stride: int = 4,
         magnify: int = 1,
+        detail_channels: int = 0,
     ) -> None:
         super().__init__(width, upsampler, body, stem_channels, stem_stride)
         if magnify < 1:
             raise ValueError(f"magnify is at least 1, not {magnify}.")
+        if detail_channels and magnify != stem_stride:
+            raise ValueError(f"With detail_channels magnify equals stem_stride, {stem_stride}, not {magnify}.")
         joined = sum(self.channels)
         self.conv3x3_ocr = nn.Sequential(
             nn.Conv2d(joined, ocr_channels, 3, padding=1), nn.BatchNorm2d(ocr_channels), nn.ReLU()
         )
         self.ocr_gather_head = SpatialGather()
         self.ocr_distri_head = SpatialOCR(ocr_channels, key_channels, ocr_channels)
-        self.cls_head = nn.Conv2d(ocr_channels, classes, 1)
+        self.cls_head = nn.Conv2d(2 * detail_channels or ocr_channels, classes, 1)
         self.aux_head = _classifier(joined, classes)
         if magnify > 1:
             self.magnifier = CarafePack(ocr_channels, magnify, up_kernel=3, compressed_channels=min(ocr_channels, 64))
+        if detail_channels:
+            self.detail = conv_norm(3, detail_channels)
+            self.fine_head = conv_norm(ocr_channels + detail_channels, 2 * detail_channels)
 
     def forward(self, x: Tensor) -> OCROutput:
-        """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out) [N,K,h,w], `out` larger by `magnify`."""
+        """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out) [N,K,h,w], `out` larger by `magnify`.
+
+        With detail_channels `out` is [N,K,H,W].
+        """
         joined = self.joined(x)
         aux = self.aux_head(joined)
         features = self.conv3x3_ocr(joined)
@@ -151,6 +162,9 @@ class HRNetOCR(JoinedHRNet):
         described = self.ocr_distri_head(features, objects)
         if hasattr(self, "magnifier"):
             described = self.magnifier(described)
+        if hasattr(self, "detail"):
+            described = described[..., : x.shape[2], : x.shape[3]]
+            described = self.fine_head(torch.cat([described, self.detail(x)], dim=1))
         return OCROutput(aux, self.cls_head(described))
 
 

@@ -53,6 +53,22 @@ def class_loss(
     return (losses * counted).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
+def overlap_loss(logits: Tensor, labels: Tensor, ignore: int = 255) -> Tensor:
+    """1 - soft intersection over union (arXiv:1608.01471), the mean of the classes above 0 that occur in the batch.
+
+    What the masks are judged by: unlike cross entropy it cares as much for a class of few pixels. 0 if none occurs.
+    """
+    logits = resize_logits(logits, labels.shape[-2:]).float()
+    counted = (labels != ignore).unsqueeze(1)
+    truth = F.one_hot(labels.where(counted[:, 0], 0), logits.shape[1]).permute(0, 3, 1, 2) * counted
+    said = logits.softmax(1) * counted
+    both = (said * truth).sum((0, 2, 3))[1:]
+    either = said.sum((0, 2, 3))[1:] + truth.sum((0, 2, 3))[1:] - both
+    occurs = truth.sum((0, 2, 3))[1:] > 0
+    missed = (1 - both / either.clamp_min(1e-6)) * occurs
+    return missed.sum() / occurs.sum().clamp_min(1)
+
+
 def _hard(logits: Tensor, labels: Tensor, counted: Tensor, below: float, least: int) -> Tensor:
     confidence = logits.softmax(1).gather(1, labels.unsqueeze(1)).squeeze(1)
     known = confidence[counted]

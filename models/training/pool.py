@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.training.procedural import Composite, background, composite, sprite
+from models.training.procedural import Composite, background, composite, scene_family, sprite
 from models.training.procedural.fields import Array, value_noise
 
 LEVELS = 3
@@ -42,11 +42,11 @@ def _pyramid(picture: Bytes) -> list[Bytes]:
     return levels
 
 
-def _draw(task: tuple[str, str, int, int]) -> tuple[int, dict[str, Any] | None]:
+def _draw(task: tuple[str, str, int, int]) -> dict[str, Any]:
     folder, what, seed, i = task
     cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, what == "scenes", i])
-    note: dict[str, Any] | None = None
+    note: dict[str, Any]
     if what == "sprites":
         for _ in range(8):
             one = sprite(rng, SPRITE)
@@ -60,14 +60,15 @@ def _draw(task: tuple[str, str, int, int]) -> tuple[int, dict[str, Any] | None]:
         }
         picture = _codes(one.picture)
     else:
-        picture = _codes(background(rng, *SCENE))
+        note = {"family": scene_family(rng)}
+        picture = _codes(background(rng, *SCENE, note["family"]))
     for level, image in enumerate(_pyramid(picture)):
         np.load(Path(folder) / f"{what}_{level}.npy", mmap_mode="r+")[i] = image
-    return i, note
+    return note
 
 
-def _drawn(tasks: list[tuple[str, str, int, int]], processes: int) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """The tasks done, here where one process is enough."""
+def _drawn(tasks: list[tuple[str, str, int, int]], processes: int) -> Iterator[dict[str, Any]]:
+    """The tasks' notes in their order, done here where one process is enough."""
     if processes == 1:
         threads = cv2.getNumThreads()
         yield from map(_draw, tasks)
@@ -81,7 +82,8 @@ def build(folder: Path, sprites: int = 480, scenes: int = 240, seed: int = 1, pr
     """Draw the pool into `folder` (6.5 MB a sprite, 4 MB a scene, plus a third); a complete one is left as it is."""
     wanted = {"sprites": sprites, "scenes": scenes, "seed": seed}
     card = folder / "pool.json"
-    if card.exists() and {k: json.loads(card.read_text())[k] for k in wanted} == wanted:
+    told = json.loads(card.read_text()) if card.exists() else {}
+    if "families" in told and {k: told[k] for k in wanted} == wanted:
         return
     folder.mkdir(parents=True, exist_ok=True)
     card.unlink(missing_ok=True)
@@ -93,11 +95,9 @@ def build(folder: Path, sprites: int = 480, scenes: int = 240, seed: int = 1, pr
     tasks = [(str(folder), "sprites", seed, i) for i in range(sprites)] + [
         (str(folder), "scenes", seed, i) for i in range(scenes)
     ]
-    notes: dict[int, dict[str, Any]] = {}
-    for i, note in tqdm(_drawn(tasks, processes), total=len(tasks), desc="drawing", mininterval=5):
-        if note is not None:
-            notes[i] = note
-    card.write_text(json.dumps(wanted | {"notes": [notes[i] for i in range(sprites)]}))
+    notes = list(tqdm(_drawn(tasks, processes), total=len(tasks), desc="drawing", mininterval=5))
+    families = [note["family"] for note in notes[sprites:]]
+    card.write_text(json.dumps(wanted | {"notes": notes[:sprites], "families": families}))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ class Pool:
     def __init__(self, folder: Path, part: str = "train") -> None:
         if not (folder / "pool.json").exists():
             raise FileNotFoundError(f"There is no finished pool of pictures in {folder} (pool.json is missing).")
-        self.notes = json.loads((folder / "pool.json").read_text())["notes"]
+        card = json.loads((folder / "pool.json").read_text())
+        self.notes, self.families = card["notes"], card["families"]
         self.sprites = [np.load(folder / f"sprites_{k}.npy", mmap_mode="r") for k in range(LEVELS)]
         self.scenes = [np.load(folder / f"scenes_{k}.npy", mmap_mode="r") for k in range(LEVELS)]
         self.some_sprites = _part(len(self.sprites[0]), part)

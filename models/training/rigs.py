@@ -25,6 +25,8 @@ from models.training.rigs_paint import CLASSES, OTHER, Labels, Sheet
 __all__ = ["CLASSES", "RigExamples", "RigPool", "Rigged", "Strewn", "strew"]
 
 HD = 1080
+# How often scenes of a family are shown beside others: in a mosaic of discs and bars no one can tell which are rigs.
+SHARES = {"leaves": 0.2}
 # Kinds of sprites that may stand about: furniture has bare bars and wheels, which would be stands and wires.
 FIGURES = ("person", "animal", "plant")
 
@@ -119,6 +121,8 @@ class RigPool:
 
     def __init__(self, folder: Path, part: str = "train") -> None:
         self.pool = Pool(folder, part)
+        shares = np.array([SHARES.get(self.pool.families[i], 1.0) for i in self.pool.some_scenes])
+        self.shares = shares / shares.sum()
         self.figures = [i for i in self.pool.some_sprites if self.pool.notes[i]["kind"] in FIGURES]
 
     def example(self, rng: np.random.Generator, view: View, ease: float = 0.0, bare: float = 0.12) -> Rigged:
@@ -131,9 +135,9 @@ class RigPool:
         busy = max(1, round(view.height * view.width / (256 * unit) ** 2 / 6))
         counts = Strewn(
             lookalikes=int(rng.choice([0, 1, 2], p=[0.35, 0.4, 0.25])) * busy,
-            markers=int(rng.random() < 0.45) * busy,
+            markers=int(rng.random() < 0.55) * busy,
             wires=int(rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15])) * busy,
-            stands=int(rng.choice([0, 1], p=[0.5, 0.5])) * busy,
+            stands=int(rng.random() < 0.4) * busy,
         )
         if rng.random() < bare:
             counts = Strewn(counts.lookalikes, 0, 0, 0)
@@ -149,7 +153,7 @@ class RigPool:
 
     def _scene(self, rng: np.random.Generator, view: View) -> Array:
         """A piece of a scene near its own resolution, so that its texture is as crisp as a frame's."""
-        index = int(rng.choice(self.pool.some_scenes))
+        index = int(rng.choice(self.pool.some_scenes, p=self.shares))
         h, w = self.pool.scenes[0].shape[1:3]
         zoom = max(float(np.exp(rng.uniform(np.log(0.55), np.log(1.8)))), view.height / h, view.width / w)
         way = np.eye(3)

@@ -8,8 +8,8 @@ All pictures are display-encoded sRGB, float32 in 0..1, channels last. The same 
 (64, 64, 4)
 """
 
-from models.training.procedural.backgrounds import background
+from models.training.procedural.backgrounds import background, scene_family
 from models.training.procedural.composites import Composite, composite
 from models.training.procedural.sprites import KINDS, Sprite, sprite
 
-__all__ = ["KINDS", "Composite", "Sprite", "background", "composite", "sprite"]
+__all__ = ["KINDS", "Composite", "Sprite", "background", "composite", "scene_family", "sprite"]

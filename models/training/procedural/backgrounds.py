@@ -291,11 +291,15 @@ def night(rng: np.random.Generator, h: int, w: int) -> Array:
     return np.asarray(np.where(light > 0, light, picture) + rng.uniform(0, 0.5) * halo, np.float32)
 
 
-def background(rng: np.random.Generator, h: int, w: int, family: str | None = None) -> Array:
-    """Draw one empty scene (h, w, 3), sRGB-encoded 0..1, of `family` (one of `FAMILIES`, or by their shares)."""
-    family = family or str(rng.choice(list(FAMILIES), p=list(FAMILIES.values())))
+def scene_family(rng: np.random.Generator) -> str:
+    """One of `FAMILIES`, by their shares."""
+    return str(rng.choice(list(FAMILIES), p=list(FAMILIES.values())))
+
+
+def background(rng: np.random.Generator, h: int, w: int, of: str = "") -> Array:
+    """Draw one empty scene (h, w, 3), sRGB-encoded 0..1, of a family (one of `FAMILIES`, or by their shares)."""
     draw = {"leaves": leaves, "room": room, "facade": facade, "foliage": foliage, "landscape": landscape, "backdrop": backdrop,
-            "spectrum": spectrum, "night": night}[family]  # fmt: skip
+            "spectrum": spectrum, "night": night}[of or scene_family(rng)]  # fmt: skip
     picture = _lit(rng, draw(rng, h, w))
     if rng.random() < 0.7:
         picture = picture * (1 + rng.uniform(0, 0.06) * fractal(rng, h, w, rng.uniform(0.2, 0.8)))[..., None]
