@@ -54,9 +54,10 @@ def class_loss(
 
 
 def overlap_loss(logits: Tensor, labels: Tensor, ignore: int = 255) -> Tensor:
-    """1 - soft intersection over union (arXiv:1608.01471), the mean of the classes above 0 that occur in the batch.
+    """1 - soft intersection over union, the mean of the classes above 0 that occur in the batch; 0 if none does.
 
-    What the masks are judged by: unlike cross entropy it cares as much for a class of few pixels. 0 if none occurs.
+    What masks are judged by: unlike cross entropy it cares as much for a class of few pixels (Rahman and Wang,
+    "Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation", ISVC 2016).
     """
     logits = resize_logits(logits, labels.shape[-2:]).float()
     counted = (labels != ignore).unsqueeze(1)
