@@ -97,10 +97,9 @@ def test_examples_come_from_their_seed_alone(drawn):
 
 
 def test_mosaics_in_which_nothing_can_be_told_apart_are_rare(drawn, monkeypatch):
-    folder = {"leaves": 0.2, "room": 1.0}
     monkeypatch.setattr(rigs.Pool, "__init__", _two_scenes)
     examples = RigPool(drawn)
-    assert examples.shares == pytest.approx([folder["leaves"] / 1.2, folder["room"] / 1.2])
+    assert examples.shares == pytest.approx([0.2 / 1.2, 1.0 / 1.2])
 
 
 def _two_scenes(self, folder, part):

@@ -63,10 +63,9 @@ def overlap_loss(logits: Tensor, labels: Tensor, ignore: int = 255) -> Tensor:
     counted = (labels != ignore).unsqueeze(1)
     truth = F.one_hot(labels.where(counted[:, 0], 0), logits.shape[1]).permute(0, 3, 1, 2) * counted
     said = logits.softmax(1) * counted
-    both = (said * truth).sum((0, 2, 3))[1:]
-    either = said.sum((0, 2, 3))[1:] + truth.sum((0, 2, 3))[1:] - both
-    occurs = truth.sum((0, 2, 3))[1:] > 0
-    missed = (1 - both / either.clamp_min(1e-6)) * occurs
+    both, found, there = (part.sum((0, 2, 3))[1:] for part in (said * truth, said, truth))
+    occurs = there > 0
+    missed = (1 - both / (found + there - both).clamp_min(1e-6)) * occurs
     return missed.sum() / occurs.sum().clamp_min(1)
 
 

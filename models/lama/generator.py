@@ -3,6 +3,8 @@ ours that goes on from a smooth fill."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -81,7 +83,7 @@ class LaMaDetail(nn.Module):
         sizes = [width, 2 * width, 4 * width]
         self.encoder = nn.ModuleList(
             nn.Sequential(*_convolved(before, size, stride), *_convolved(size, size))
-            for before, size, stride in zip([4, *sizes], sizes, (1, 2, 2), strict=False)
+            for (before, size), stride in zip(pairwise([4, *sizes]), (1, 2, 2), strict=True)
         )
         self.fourier = nn.Sequential(
             FFCBlock(4 * width, 8 * width, 3, 0, ratio, stride=2, padding=1),

@@ -11,17 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 import models
 from models.lama import LaMaDetail
 from models.lama.membrane import membrane
 from models.training.holes import hole, thin_hole
-from models.training.metrics import LUMA, SSIM_FLOORS, SSIM_SIGMA, SSIM_WINDOW
+from models.training.metrics import similarity
 from models.training.pictures import Row
 from models.training.pool import View
 from models.training.procedural.fields import Array
@@ -63,12 +61,14 @@ class Plates:
 
 def holed(examples: Plates, rng: np.random.Generator, height: int, width: int, count: int) -> Batch:
     """A batch of windows, cut out of frames of many heights."""
-    chosen = []
-    for _ in range(count):
-        frame = float(np.exp(rng.uniform(np.log(max(LOWEST, height)), np.log(HIGHEST))))
-        chosen.append(examples.example(rng, View(height, width, frame)))
+    chosen = [examples.example(rng, _view(rng, height, width)) for _ in range(count)]
     pictures, holes = zip(*chosen, strict=True)
     return Batch(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(holes))[:, None])
+
+
+def _view(rng: np.random.Generator, height: int, width: int) -> View:
+    """A window into a frame of any height, log-uniform."""
+    return View(height, width, float(np.exp(rng.uniform(np.log(max(LOWEST, height)), np.log(HIGHEST)))))
 
 
 def shown(batch: Batch, answer: Tensor) -> list[Row]:
@@ -119,8 +119,7 @@ class ThinStage:
         """A picture, a hole and the smooth fill: mostly such that there is something to learn from."""
         least = PLAIN if rng.random() < TELLING else 0.0
         for _ in range(TRIES):
-            frame = float(np.exp(rng.uniform(np.log(max(LOWEST, self.height)), np.log(HIGHEST))))
-            picture = np.ascontiguousarray(examples.scenes.plate(rng, View(self.height, self.width, frame)))
+            picture = np.ascontiguousarray(examples.scenes.plate(rng, _view(rng, self.height, self.width)))
             mask = self.draw(rng, self.height, self.width)
             smooth = membrane(picture, mask == 0)
             if np.abs(smooth - picture).sum() >= least * 3 * mask.sum():
@@ -163,25 +162,6 @@ def new_model() -> LaMaDetail:
     model = models.create("lama_detail", **OPTIONS)
     assert isinstance(model, LaMaDetail)
     return model
-
-
-def similarity(a: Tensor, b: Tensor) -> Tensor:
-    """Structural similarity [B,1,H,W] of the luma of two pictures [B,3,H,W], as `metrics.ssim` measures it."""
-    luma = a.new_tensor(LUMA)[None, :, None, None]
-    window = cv2.getGaussianKernel(SSIM_WINDOW, SSIM_SIGMA, cv2.CV_32F)
-    kernel = torch.from_numpy(window @ window.T)[None, None].to(a.device)
-
-    def soft(values: Tensor) -> Tensor:
-        reach = SSIM_WINDOW // 2
-        return F.conv2d(F.pad(values, (reach,) * 4, mode="reflect"), kernel)
-
-    # Variances are small differences of large numbers: not in half precision.
-    with torch.autocast(a.device.type, enabled=False):
-        x, y = (a * luma).sum(1, keepdim=True), (b * luma).sum(1, keepdim=True)
-        mean_x, mean_y = soft(x), soft(y)
-        var_x, var_y, both = soft(x * x) - mean_x**2, soft(y * y) - mean_y**2, soft(x * y) - mean_x * mean_y
-    c1, c2 = SSIM_FLOORS
-    return (2 * mean_x * mean_y + c1) * (2 * both + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
 
 
 def _answer(model: LaMaDetail, batch: Smoothed) -> Tensor:

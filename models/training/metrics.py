@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.training.procedural.fields import Array
 
@@ -19,7 +22,7 @@ GRADIENT_SIGMA = 1.4
 EDGE_REACH = 8
 LEVELS = 10
 SLACK = 0.15
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA = (0.2126, 0.7152, 0.0722)
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 # What keeps flat areas from counting by their noise: (0.01 L)^2 and (0.03 L)^2 of the paper.
 SSIM_FLOORS = (0.01**2, 0.03**2)
@@ -83,16 +86,27 @@ def mae(picture: Array, truth: Array, mask: Array) -> float:
 
 def ssim(picture: Array, truth: Array, mask: Array) -> float:
     """Structural similarity of the luma (Wang et al., IEEE TIP 13(4), 2004; 1 is equal), averaged over a mask [H,W]."""
+    planes = (torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None] for image in (picture, truth))
+    return float(similarity(*planes)[0, 0].numpy()[mask > 0].mean())
 
-    def soft(values: Array) -> Array:
-        return np.asarray(cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), SSIM_SIGMA), np.float32)
 
-    a, b = picture @ LUMA, truth @ LUMA
-    mean_a, mean_b = soft(a), soft(b)
-    var_a, var_b, both = soft(a * a) - mean_a**2, soft(b * b) - mean_b**2, soft(a * b) - mean_a * mean_b
+def similarity(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity [B,1,H,W] of the luma of two pictures [B,3,H,W], 1 where they are equal."""
+    luma = a.new_tensor(LUMA)[None, :, None, None]
+    window = cv2.getGaussianKernel(SSIM_WINDOW, SSIM_SIGMA, cv2.CV_32F)
+    kernel = torch.from_numpy(window @ window.T)[None, None].to(a.device)
+
+    def soft(values: Tensor) -> Tensor:
+        reach = SSIM_WINDOW // 2
+        return F.conv2d(F.pad(values, (reach,) * 4, mode="reflect"), kernel)
+
+    # Variances are small differences of large numbers: not in half precision.
+    with torch.autocast(a.device.type, enabled=False):
+        x, y = (a * luma).sum(1, keepdim=True), (b * luma).sum(1, keepdim=True)
+        mean_x, mean_y = soft(x), soft(y)
+        var_x, var_y, both = soft(x * x) - mean_x**2, soft(y * y) - mean_y**2, soft(x * y) - mean_x * mean_y
     c1, c2 = SSIM_FLOORS
-    found = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
-    return float(found[mask > 0].mean())
+    return (2 * mean_x * mean_y + c1) * (2 * both + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
 
 
 def iou(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
