@@ -14,7 +14,7 @@ import numpy as np
 
 from models.training.procedural import background, sprite
 from models.training.procedural.raster import Tube
-from models.training.rigs_paint import MARKER, WIRE, Sheet
+from models.training.rigs_paint import FIGURE, MARKER, WIRE, Layer, Sheet, rigs_of
 from nodes.footage.frame import Pixels
 from plugin.demo_shot import FIRST, OVERSCAN, as_light, noisy
 
@@ -48,13 +48,13 @@ def frames(count: int = COUNT) -> Iterator[RigFrame]:
         rgb, alpha, hooks = _hung(picture, index / COUNT)
         _wires(rigged, hooks)
         for sheet in (rigged, clean):
-            sheet.cover(rgb, alpha)
+            sheet.cover(Layer(rgb, alpha, FIGURE))
         noise = [np.random.default_rng([SCENE_SEED, index]) for _ in range(2)]
         yield RigFrame(
             FIRST + index,
             noisy(as_light(np.clip(rigged.picture, 0, 1)), noise[0]),
             noisy(as_light(np.clip(clean.picture, 0, 1)), noise[1]),
-            (rigged.labels > 0).astype(np.float32)[..., None],
+            (rigs_of(rigged.labels) > 0).astype(np.float32)[..., None],
         )
 
 

@@ -10,6 +10,8 @@ import models
 from models.hrnet_ocr.heads import OCROutput, normalize
 from models.hrnet_ocr.losses import class_loss, ocr_loss, overlap_loss
 
+JUDGED = (1, 2)
+
 
 @pytest.fixture
 def logits() -> Tensor:
@@ -93,17 +95,18 @@ def test_a_small_network_learns(upsampler: str) -> None:
 
 
 def test_overlap_is_one_minus_the_intersection_over_the_union() -> None:
-    """Of the classes that occur, but not of class 0; unlabelled pixels do not count."""
+    """Of the judged classes that occur; unlabelled pixels do not count."""
     labels = torch.zeros(1, 4, 4, dtype=torch.long)
     labels[0, 0] = 1
     labels[0, 3] = 255
     said = torch.zeros_like(labels)
     said[0, :2] = 1
     sure = 50 * F.one_hot(said, 4).permute(0, 3, 1, 2).float()
-    torch.testing.assert_close(overlap_loss(sure, labels), torch.tensor(1 - 4 / 8))
-    torch.testing.assert_close(overlap_loss(sure, said), torch.tensor(0.0))
-    assert overlap_loss(sure, torch.zeros_like(labels)) == 0
-    assert overlap_loss(sure, torch.full_like(labels, 255)) == 0
+    torch.testing.assert_close(overlap_loss(sure, labels, JUDGED), torch.tensor(1 - 4 / 8))
+    torch.testing.assert_close(overlap_loss(sure, said, JUDGED), torch.tensor(0.0))
+    assert overlap_loss(sure, torch.zeros_like(labels), JUDGED) == 0
+    assert overlap_loss(sure, labels, (2,)) == 0
+    assert overlap_loss(sure, torch.full_like(labels, 255), JUDGED) == 0
 
 
 def test_overlap_cares_as_much_for_a_class_of_one_pixel() -> None:
@@ -112,7 +115,7 @@ def test_overlap_cares_as_much_for_a_class_of_one_pixel() -> None:
 
     def without(missed: int) -> Tensor:
         said = labels.masked_fill(labels == missed, 0)
-        return overlap_loss(50 * F.one_hot(said, 3).permute(0, 3, 1, 2).float(), labels)
+        return overlap_loss(50 * F.one_hot(said, 3).permute(0, 3, 1, 2).float(), labels, JUDGED)
 
     torch.testing.assert_close(without(2), torch.tensor(0.5))
     torch.testing.assert_close(without(1), torch.tensor(0.5))
@@ -122,7 +125,7 @@ def test_overlap_has_gradients_where_nothing_is_found(labels: Tensor) -> None:
     logits = torch.zeros(2, 3, 5, 6)
     logits[:, 0] = 20
     logits.requires_grad_()
-    overlap_loss(logits, labels).backward()
+    overlap_loss(logits, labels, JUDGED).backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
     assert (logits.grad[:, 1][labels == 1] < 0).all()

@@ -7,7 +7,7 @@ from models.weights import WeightsError, classes, registry
 
 def test_the_lists_have_the_data_sets_sizes():
     sizes = {name: len(entry.names) for name, entry in classes.known().items()}
-    assert sizes == {"rigs": 4, "cityscapes": 19, "lip": 20, "ade20k": 150, "pascal_context": 59, "cocostuff": 171}
+    assert sizes == {"rigs": 11, "cityscapes": 19, "lip": 20, "ade20k": 150, "pascal_context": 59, "cocostuff": 171}
 
 
 @pytest.mark.parametrize("name", ["cityscapes", "cityscapes_trainval", "lip", "ade20k", "pascal_context", "cocostuff"])
@@ -19,9 +19,11 @@ def test_every_published_segmentation_has_its_list(name):
 
 
 def test_the_rigs_list_is_that_of_the_training():
-    from models.training.rigs import CLASSES
+    from models.training.rigs import CLASSES, KINDS
 
-    assert classes.known()["rigs"].names == CLASSES
+    rigs = classes.known()["rigs"]
+    assert rigs.names == KINDS
+    assert [rigs.names[i] for i in rigs.choose("")] == list(CLASSES[1:])
 
 
 def test_names_are_found_however_they_are_written():

@@ -10,10 +10,10 @@ import torch
 from models import weights
 from models.training import cli, evaluate_segment, pool, rigs, segment
 from models.training.pool import View
-from models.training.rigs import CLASSES, Rigged, RigPool, Strewn, strew
+from models.training.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
 from models.training.rigs_draw import markers, stand, wires
 from models.training.rigs_lookalikes import LOOKALIKES
-from models.training.rigs_paint import MARKER, OTHER, STAND, WIRE, Sheet
+from models.training.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
 from models.training.trainer import Settings, Trainer
 
 ENOUGH = Strewn(1, 1, 2, 1)
@@ -26,13 +26,13 @@ def sheet(height=96, width=128, grey=0.4):
 class Drawn:
     """Rigs on plain grey."""
 
-    def example(self, rng, view, ease=0.0, bare=0.0):
+    def example(self, rng, view, likely):
         ground = np.full((view.height, view.width, 3), 0.4, np.float32)
         return strew(rng, Sheet(ground, np.zeros((view.height, view.width), np.uint8)), ENOUGH, [])
 
 
 class SmallStage(segment.SmallStage):
-    steps, warmup, side, count = 4, 1, 64, 2
+    steps, warmup, windows = 4, 1, ((64, 2),)
 
 
 @pytest.mark.parametrize(("draw", "label"), [("markers", MARKER), ("wires", WIRE), ("stand", STAND)])
@@ -55,11 +55,14 @@ def test_a_rig_is_painted_and_labelled_in_the_same_place(draw, label):
 
 
 @pytest.mark.parametrize("draw", LOOKALIKES, ids=[draw.__name__ for draw in LOOKALIKES])
-def test_lookalikes_are_pictures_without_a_class(draw):
+def test_lookalikes_are_pictures_without_a_rig(draw):
     page = sheet()
     for seed in range(4):
         draw(np.random.default_rng(seed), page, np.array([60.0, 50.0], np.float32), 80.0)
-    assert (page.labels == OTHER).all()
+    assert (rigs_of(page.labels) == OTHER).all()
+    named = draw.__name__ not in ("lights", "shadow")
+    assert (page.labels > STAND).any() == named
+    assert len(np.unique(page.labels)) <= 2
     assert (np.abs(page.picture - 0.4) > 0.02).any()
     assert np.isfinite(page.picture).all()
 
@@ -69,8 +72,9 @@ def test_figures_cover_rigs_and_their_labels():
     alpha = np.zeros((96, 128), np.float32)
     alpha[:, 64:] = 1
     page.labels[:] = STAND
-    page.cover(np.zeros((96, 128, 3), np.float32), alpha)
-    assert (page.labels[:, 64:] == OTHER).all()
+    page.cover(Layer(np.zeros((96, 128, 3), np.float32), alpha, PLANT))
+    assert (page.labels[:, 64:] == PLANT).all()
+    assert (rigs_of(page.labels)[:, 64:] == OTHER).all()
     assert (page.labels[:, :64] == STAND).all()
     assert page.picture[0, 100, 0] == 0
 
@@ -111,17 +115,44 @@ def test_easy_examples_have_nothing_that_looks_like_a_rig(drawn, monkeypatch):
     monkeypatch.setattr(rigs, "lookalike", lambda *_: looked.append(1))
     examples = RigPool(drawn)
     for seed in range(8):
-        examples.example(np.random.default_rng(seed), View(96, 96, 1080), ease=1.0)
+        examples.example(np.random.default_rng(seed), View(96, 96, 1080), Likely(ease=1.0))
     assert not looked
     for seed in range(8):
-        examples.example(np.random.default_rng(seed), View(96, 96, 1080), ease=0.0)
+        examples.example(np.random.default_rng(seed), View(96, 96, 1080))
     assert looked
 
 
-def test_the_first_steps_are_easy_and_the_last_stage_hardly_is():
+def test_crowded_examples_hold_more_of_everything(drawn):
+    examples = RigPool(drawn)
+    few, many = (
+        [examples.example(np.random.default_rng(seed), View(128, 128, 1080), Likely(crowd=crowd)) for seed in range(24)]
+        for crowd in (0.0, 1.0)
+    )
+    for low, high in ((MARKER, STAND), (FIGURE, len(KINDS) - 1)):
+        shares = [np.mean([((one.kinds >= low) & (one.kinds <= high)).mean() for one in some]) for some in (few, many)]
+        assert shares[0] < shares[1]
+
+
+def test_examples_without_rigs_still_hold_what_looks_like_them(drawn):
+    examples = RigPool(drawn)
+    kinds = [
+        examples.example(np.random.default_rng(seed), View(128, 128, 1080), Likely(bare=1.0)).kinds for seed in range(24)
+    ]
+    assert not any((rigs_of(one) > 0).any() for one in kinds)
+    assert any((one > STAND).any() for one in kinds)
+
+
+def test_the_first_steps_are_easy_and_later_stages_hardly_are():
     stage = segment.SmallStage()
-    assert [stage.ease(p) for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.575), 0.15]
-    assert segment.LargeStage().ease(0.0) == 0.1
+    assert [stage.likely(p).ease for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.575), 0.15]
+    assert segment.LargeStage().likely(0.0).ease == segment.FrameStage().likely(0.0).ease == 0.05
+    assert segment.LargeStage().likely(0.0).crowd > segment.FrameStage().likely(0.0).crowd
+
+
+def test_the_last_stage_keeps_batch_norms():
+    model = segment.new_model()
+    segment.FrameStage().set_mode(model)
+    assert not any(module.training for module in model.modules())
 
 
 def train(folder, until=None):
@@ -140,26 +171,25 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_losses(tmp_path):
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
 
-def test_the_command_trains_both_stages_and_writes_weights_that_load(drawn, tmp_path, monkeypatch, capsys):
+def test_the_command_trains_all_stages_and_writes_weights_that_load(drawn, tmp_path, monkeypatch, capsys):
     import argparse
 
-    for stage in (segment.SmallStage, segment.LargeStage):
-        monkeypatch.setattr(stage, "side", 64)
-        monkeypatch.setattr(stage, "count", 2)
+    for stage in segment.STAGES:
+        monkeypatch.setattr(stage, "windows", ((64, 2),))
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
     common = ["--out", str(tmp_path), "--pool", str(drawn), "--sprites", "2", "--scenes", "2", "--steps", "2"]
     assert cli.run(parser.parse_args(["segment", *common])) == 0
     written = tmp_path / "segment_rigs.safetensors"
     assert f"weights: {written}" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.glob("*.jsonl")} == {"small.jsonl", "large.jsonl"}
+    assert {path.name for path in tmp_path.glob("*.jsonl")} == {"small.jsonl", "large.jsonl", "frame.jsonl"}
     model = weights.build(weights.resolve(written, "Segment"))
     with torch.inference_mode():
-        assert model(torch.zeros(1, 3, 66, 70)).out.shape == (1, len(CLASSES), 66, 70)
+        assert model(torch.zeros(1, 3, 66, 70)).out.shape == (1, len(KINDS), 66, 70)
     assert cli.run(parser.parse_args(["segment", *common, "--stage", "refine"])) == 1
     assert cli.run(parser.parse_args(["segment", *common, "--data", "folder"])) == 1
     text = capsys.readouterr().err
-    assert "there is no stage 'refine' for these weights: the stages are small, large" in text
+    assert "there is no stage 'refine' for these weights: the stages are small, large, frame" in text
     assert "segment trains on procedural pictures only" in text
 
 

@@ -5,6 +5,8 @@ Logits [N,K,h,w] are resized to the labels [N,H,W], int64 class indices or `igno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -53,8 +55,8 @@ def class_loss(
     return (losses * counted).sum() / weights.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
 
-def overlap_loss(logits: Tensor, labels: Tensor, ignore: int = 255) -> Tensor:
-    """1 - soft intersection over union, the mean of the classes above 0 that occur in the batch; 0 if none does.
+def overlap_loss(logits: Tensor, labels: Tensor, judged: Sequence[int], ignore: int = 255) -> Tensor:
+    """1 - soft intersection over union, the mean of the `judged` classes that occur in the batch; 0 if none does.
 
     What masks are judged by: unlike cross entropy it cares as much for a class of few pixels (Rahman and Wang,
     "Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation", ISVC 2016).
@@ -63,7 +65,7 @@ def overlap_loss(logits: Tensor, labels: Tensor, ignore: int = 255) -> Tensor:
     counted = (labels != ignore).unsqueeze(1)
     truth = F.one_hot(labels.where(counted[:, 0], 0), logits.shape[1]).permute(0, 3, 1, 2) * counted
     said = logits.softmax(1) * counted
-    both, found, there = (part.sum((0, 2, 3))[1:] for part in (said * truth, said, truth))
+    both, found, there = (part[:, list(judged)].sum((0, 2, 3)) for part in (said * truth, said, truth))
     occurs = there > 0
     missed = (1 - both / (found + there - both).clamp_min(1e-6)) * occurs
     return missed.sum() / occurs.sum().clamp_min(1)

@@ -23,7 +23,7 @@ from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
 from models.training.procedural.fields import Array
 from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
-from models.training.rigs_paint import CLASSES, Labels, Sheet
+from models.training.rigs_paint import CLASSES, STAND, Labels, Layer, Sheet
 
 HEIGHT, WIDTH = 1080, 1920
 # Nothing in training draws from this seed.
@@ -44,14 +44,15 @@ def scene(number: int, families: Sequence[str] = FILMED) -> Rigged:
     return strew(rng, sheet, counts, layers)
 
 
-def _figure(rng: np.random.Generator) -> tuple[Array, Array]:
-    picture = sprite(rng, 1280, str(rng.choice(FIGURES))).picture
+def _figure(rng: np.random.Generator) -> Layer:
+    kind = str(rng.choice(FIGURES))
+    picture = sprite(rng, 1280, kind).picture
     ys, xs = np.nonzero(picture[..., 3] > 0.05)
     size = HEIGHT * rng.uniform(0.5, 1.0) / max(1, int(np.ptp(ys)))
     way = np.diag([size, size, 1.0])
     way[:2, 2] = [rng.uniform(0.15, 0.85) * WIDTH - size * xs.mean(), HEIGHT - size * ys.max()]
     codes = np.asarray(picture * 255 + 0.5, np.uint8)
-    return layer(rng, [codes], way, View(HEIGHT, WIDTH, HEIGHT))
+    return layer(rng, [codes], way, View(HEIGHT, WIDTH, HEIGHT), kind)
 
 
 @dataclass
@@ -105,11 +106,13 @@ def table(score: Score) -> Iterator[str]:
 
 
 def labels_of(model: HRNetOCR, picture: Array) -> Labels:
-    """The likeliest class of every pixel of a picture (h, w, 3)."""
+    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): answers behind the rigs count as other."""
     with torch.inference_mode():
         x = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
         logits = resize_logits(model(x).out, picture.shape[:2])
-        return np.asarray(logits[0].argmax(0).numpy(), np.uint8)
+        likely = logits[0].softmax(0)
+        rigs = likely[1 : STAND + 1]
+        return np.asarray(torch.cat([1 - rigs.sum(0, keepdim=True), rigs]).argmax(0).numpy(), np.uint8)
 
 
 def load(path: Path) -> HRNetOCR:

@@ -20,33 +20,48 @@ from models.training.procedural.composites import _jpeg, _noise
 from models.training.procedural.fields import Array
 from models.training.rigs_draw import markers, stand, wires
 from models.training.rigs_lookalikes import lookalike
-from models.training.rigs_paint import CLASSES, OTHER, Labels, Sheet
+from models.training.rigs_paint import CLASSES, FIGURE, KINDS, PLANT, Labels, Layer, Sheet, rigs_of
 
-__all__ = ["CLASSES", "RigExamples", "RigPool", "Rigged", "Strewn", "strew"]
+__all__ = ["CLASSES", "KINDS", "RigExamples", "RigPool", "Rigged", "Strewn", "strew"]
 
 HD = 1080
 # How often scenes of a family are shown beside others: in a mosaic of discs and bars no one can tell which are rigs.
 SHARES = {"leaves": 0.2}
 # Kinds of sprites that may stand about: furniture has bare bars and wheels, which would be stands and wires.
 FIGURES = ("person", "animal", "plant")
+# How often each is taken where things are crowded: stems and whiskers are what wires are confused with.
+CROWD = {"person": 0.3, "animal": 0.25, "plant": 0.45}
 
 
 @dataclass(frozen=True)
 class Rigged:
-    """`src` (h, w, 3) display-encoded 0..1 and `labels` (h, w), an index into CLASSES for each pixel."""
+    """`src` (h, w, 3) display-encoded 0..1 and `kinds` (h, w), an index into KINDS for each pixel."""
 
     src: Array
-    labels: Labels
+    kinds: Labels
+
+    @property
+    def labels(self) -> Labels:
+        """(h, w), an index into CLASSES for each pixel."""
+        return rigs_of(self.kinds)
+
+
+@dataclass(frozen=True)
+class Likely:
+    """How likely (0..1) rigs lie alone on a plain or soft picture, how likely there are none, and how likely they are
+    crowded: several of every kind, look-alikes and figures.
+    """
+
+    ease: float = 0.0
+    bare: float = 0.12
+    crowd: float = 0.0
 
 
 class RigExamples(Protocol):
     """Where training examples come from."""
 
-    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0, bare: float = 0.12) -> Rigged:
-        """One example seen through `view`; the same generator state gives the same example.
-
-        ease: how likely (0..1) the rigs lie alone on a plain or soft picture; bare: how likely there are none.
-        """
+    def example(self, rng: np.random.Generator, view: View, likely: Likely) -> Rigged:
+        """One example seen through `view`; the same generator state gives the same example."""
         ...
 
 
@@ -60,8 +75,8 @@ class Strewn:
     stands: int
 
 
-def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequence[tuple[Array, Array]]) -> Rigged:
-    """Rigs and look-alikes over the sheet's picture, among figures given as (straight rgb, alpha) layers.
+def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequence[Layer]) -> Rigged:
+    """Rigs and look-alikes over the sheet's picture, among figures.
 
     Look-alikes and markers lie behind the figures or on them, wires and stands behind or before.
     """
@@ -73,32 +88,30 @@ def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequen
 
     for _ in range(counts.lookalikes):
         lookalike(rng, sheet, somewhere(), reach)
-    sheet.labels[:] = OTHER
     sheet.softness = float(np.exp(rng.uniform(np.log(0.2), np.log(1.1)))) if rng.random() < 0.6 else 0.0
     on_figure = bool(layers) and rng.random() < 0.3
     for _ in range(0 if on_figure else counts.markers):
         markers(rng, sheet, somewhere(0.0), reach * rng.uniform(0.5, 1.4))
     behind, before = _split(rng, layers)
-    for rgb, alpha in behind:
-        sheet.cover(rgb, alpha)
-        if on_figure and counts.markers and alpha.max() > 0.5:
-            ys, xs = np.nonzero(alpha > 0.5)
+    for figure in behind:
+        sheet.cover(figure)
+        if on_figure and counts.markers and figure.alpha.max() > 0.5:
+            ys, xs = np.nonzero(figure.alpha > 0.5)
             k = int(rng.integers(len(xs)))
-            markers(rng, sheet, np.array([xs[k], ys[k]], np.float32), 0.4 * reach, (alpha > 0.9).astype(np.float32))
+            within = (figure.alpha > 0.9).astype(np.float32)
+            markers(rng, sheet, np.array([xs[k], ys[k]], np.float32), 0.4 * reach, within)
     things = ["wire"] * counts.wires + ["stand"] * counts.stands
     for k in rng.permutation(len(things)):
         if things[k] == "wire":
             wires(rng, sheet, somewhere(0.0), reach)
         else:
             stand(rng, sheet, somewhere(0.0))
-    for rgb, alpha in before:
-        sheet.cover(rgb, alpha)
+    for figure in before:
+        sheet.cover(figure)
     return Rigged(_delivered(rng, sheet.picture, sheet.unit), sheet.labels)
 
 
-def _split(
-    rng: np.random.Generator, layers: Sequence[tuple[Array, Array]]
-) -> tuple[list[tuple[Array, Array]], list[tuple[Array, Array]]]:
+def _split(rng: np.random.Generator, layers: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
     first = rng.random(len(layers)) < 0.65
     return (
         [layer for layer, early in zip(layers, first, strict=True) if early],
@@ -124,22 +137,35 @@ class RigPool:
         shares = np.array([SHARES.get(self.pool.families[i], 1.0) for i in self.pool.some_scenes])
         self.shares = shares / shares.sum()
         self.figures = [i for i in self.pool.some_sprites if self.pool.notes[i]["kind"] in FIGURES]
+        crowd = np.array([CROWD[self.pool.notes[i]["kind"]] for i in self.figures])
+        counts = {kind: sum(self.pool.notes[i]["kind"] == kind for i in self.figures) for kind in FIGURES}
+        crowd /= [max(1, counts[self.pool.notes[i]["kind"]]) for i in self.figures]
+        self.crowd = crowd / crowd.sum()
 
-    def example(self, rng: np.random.Generator, view: View, ease: float = 0.0, bare: float = 0.12) -> Rigged:
-        """One example seen through `view`; `ease` and `bare` see RigExamples."""
+    def example(self, rng: np.random.Generator, view: View, likely: Likely = Likely()) -> Rigged:
+        """One example seen through `view`."""
         unit = view.frame / HD
-        if ease and rng.random() < ease:
+        if rng.random() < likely.ease:
             return self._easy(rng, view, unit)
         sheet = Sheet(self._scene(rng, view), np.zeros((view.height, view.width), np.uint8), unit)
-        layers = [self._figure(rng, view) for _ in range(int(rng.choice([0, 1, 2], p=[0.55, 0.35, 0.1])))]
         busy = max(1, round(view.height * view.width / (256 * unit) ** 2 / 6))
+        if rng.random() < likely.crowd:
+            layers = [self._figure(rng, view, self.crowd) for _ in range(int(rng.choice([0, 1, 2], p=[0.25, 0.5, 0.25])))]
+            counts = Strewn(
+                int(rng.integers(1, 4)) * busy,
+                int(rng.choice([0, 1, 2], p=[0.2, 0.6, 0.2])) * busy,
+                int(rng.integers(0, 4)) * busy,
+                int(rng.random() < 0.5) * busy,
+            )
+            return strew(rng, sheet, counts, layers)
+        layers = [self._figure(rng, view) for _ in range(int(rng.choice([0, 1, 2], p=[0.55, 0.35, 0.1])))]
         counts = Strewn(
             lookalikes=int(rng.choice([0, 1, 2], p=[0.35, 0.4, 0.25])) * busy,
             markers=int(rng.random() < 0.55) * busy,
             wires=int(rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15])) * busy,
             stands=int(rng.random() < 0.4) * busy,
         )
-        if rng.random() < bare:
+        if rng.random() < likely.bare:
             counts = Strewn(counts.lookalikes, 0, 0, 0)
         return strew(rng, sheet, counts, layers)
 
@@ -165,8 +191,8 @@ class RigPool:
         picture = _warp_level([level[index] for level in self.pool.scenes], way, view, cv2.BORDER_REFLECT_101)
         return _tint(rng, picture, 0.15)
 
-    def _figure(self, rng: np.random.Generator, view: View) -> tuple[Array, Array]:
-        which = int(rng.choice(self.figures))
+    def _figure(self, rng: np.random.Generator, view: View, shares: NDArray[np.float64] | None = None) -> Layer:
+        which = int(rng.choice(self.figures, p=shares))
         x0, y0, x1, y1 = self.pool.notes[which]["box"]
         size = view.frame * float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) / (y1 - y0)
         way = np.eye(3)
@@ -174,10 +200,11 @@ class RigPool:
         point = np.array([rng.uniform(x0, x1), rng.uniform(y0, y1)])
         target = rng.uniform(0.0, 1.0, 2) * [view.width, view.height]
         way[:2, 2] = target - way[:2, :2] @ point
-        return layer(rng, [level[which] for level in self.pool.sprites], way, view)
+        return layer(rng, [level[which] for level in self.pool.sprites], way, view, self.pool.notes[which]["kind"])
 
 
-def layer(rng: np.random.Generator, levels: list[Bytes], way: NDArray[np.float64], view: View) -> tuple[Array, Array]:
-    """A sprite (its levels, uint8 RGBA) moved by `way` (3, 3) into the view: straight rgb and alpha."""
+def layer(rng: np.random.Generator, levels: list[Bytes], way: NDArray[np.float64], view: View, kind: str) -> Layer:
+    """A sprite (its levels, uint8 RGBA; one of FIGURES) moved by `way` (3, 3) into the view."""
     picture = _warp_level(levels, way, view, cv2.BORDER_CONSTANT)
-    return _tint(rng, picture[..., :3], 0.2), np.asarray(picture[..., 3] / np.float32(255), np.float32)
+    alpha = np.asarray(picture[..., 3] / np.float32(255), np.float32)
+    return Layer(_tint(rng, picture[..., :3], 0.2), alpha, PLANT if kind == "plant" else FIGURE)

@@ -1,4 +1,4 @@
-"""What is not a rig but could be taken for one. All of it has the class "other".
+"""What is not a rig but could be taken for one.
 
 The decision behind them: every cable is a wire and every bare round tube a stand, as somebody has to remove it. Not
 rigs are window bars and boards (flat, joined to a frame), branches and cracks (they taper, fork and wander), lettering,
@@ -15,7 +15,17 @@ import numpy as np
 
 from models.training.procedural.fields import Array, colour
 from models.training.procedural.raster import Shape, Tube, ellipse
-from models.training.rigs_paint import OTHER, Points, Sheet, visible
+from models.training.rigs_paint import (
+    BRANCH,
+    CRACK,
+    FRAME,
+    LETTERING,
+    PATTERN,
+    Layer,
+    Points,
+    Sheet,
+    visible,
+)
 
 LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwxyz0123456789+-"
 
@@ -36,11 +46,11 @@ def window_bars(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float
     bars: list[Shape] = [box(x - thick / 2, 0, x + thick / 2, high) for x in np.linspace(0, wide, columns + 1)]
     bars += [box(0, y - thick / 2, wide, y + thick / 2) for y in np.linspace(0, high, rows + 1)]
     if rng.random() < 0.5:
-        sheet.lay([box(0, 0, wide, high)], colour(rng), OTHER, rng.uniform(0.2, 1.0))
-    sheet.lay(bars, ink)
+        sheet.lay([box(0, 0, wide, high)], colour(rng), FRAME, rng.uniform(0.2, 1.0))
+    sheet.lay(bars, ink, FRAME)
     if rng.random() < 0.5:
         edge: list[Shape] = [box(x + 0.2 * thick, 0, x + thick / 2, high) for x in np.linspace(0, wide, columns + 1)]
-        sheet.lay(edge, np.asarray(ink * 0.6, np.float32))
+        sheet.lay(edge, np.asarray(ink * 0.6, np.float32), FRAME)
 
 
 def branches(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:
@@ -70,7 +80,7 @@ def branches(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -
     turn = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(turn), np.sin(turn)])
     grow(at - way * reach * 0.5, turn, reach * rng.uniform(0.6, 1.4), rng.uniform(2, 22) * sheet.unit, 3)
-    sheet.lay(limbs, ink)
+    sheet.lay(limbs, ink, BRANCH)
 
 
 def lettering(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:
@@ -97,7 +107,7 @@ def lettering(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) 
             cv2.LINE_AA,
         )
     alpha = mask.astype(np.float32) / 255
-    sheet.cover(np.broadcast_to(ink, sheet.picture.shape), np.asarray(alpha, np.float32))
+    sheet.cover(Layer(np.broadcast_to(ink, sheet.picture.shape), np.asarray(alpha, np.float32), LETTERING))
 
 
 def pattern(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:
@@ -114,7 +124,7 @@ def pattern(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) ->
 
     half = count / 2
     if rng.random() < 0.6:
-        sheet.lay([put(square * count)], colour(rng))
+        sheet.lay([put(square * count)], colour(rng), PATTERN)
     ink = visible(rng, sheet.at(at[None]))
     shapes: list[Shape]
     if kind == "stripes":
@@ -128,7 +138,7 @@ def pattern(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) ->
             shapes = [put(np.add(dot, [x + 0.5 * (y % 2), y])) for x, y in places]
         else:
             shapes = [put(np.add(square, [x, y])) for x, y in places if int(x + y + 2 * half) % 2 == 0]
-    sheet.lay(shapes, ink)
+    sheet.lay(shapes, ink, PATTERN)
 
 
 def lights(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:
@@ -148,7 +158,7 @@ def cracks(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> 
     line = at + np.cumsum(reach / steps * np.stack([np.cos(headings), np.sin(headings)], 1), 0)
     radii = np.maximum(rng.uniform(0.3, 1.6) * sheet.unit * rng.uniform(0.3, 1.2, steps), 0.3)
     dark = np.full(3, rng.uniform(0, 0.3), np.float32)
-    sheet.lay([Tube(line.astype(np.float32), radii.astype(np.float32))], dark, OTHER, rng.uniform(0.4, 1.0))
+    sheet.lay([Tube(line.astype(np.float32), radii.astype(np.float32))], dark, CRACK, rng.uniform(0.4, 1.0))
 
 
 def shadow(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:

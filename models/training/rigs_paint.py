@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from models.training.procedural.fields import Array, colour, hsv
 from models.training.procedural.raster import Shape, Stencil, Tube, stencil
 
-# The classes of the bundled weights, in the order of the network's answers.
+# What is judged: rigs, and everything else.
 CLASSES = ("other", "marker", "wire", "stand")
-OTHER, MARKER, WIRE, STAND = range(4)
+# What the network tells apart, in the order of its answers: after the rigs what is taken for them. A stem that is named a
+# plant's is learned from the whole plant, not from a few pixels that are not a wire.
+KINDS = (*CLASSES, "figure", "plant", "branch", "frame", "lettering", "pattern", "crack")
+OTHER, MARKER, WIRE, STAND, FIGURE, PLANT, BRANCH, FRAME, LETTERING, PATTERN, CRACK = range(len(KINDS))
 Labels = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]
 Ink = Array | Callable[[Stencil], Array]
@@ -23,9 +26,18 @@ Ink = Array | Callable[[Stencil], Array]
 CONTRAST = 0.14
 
 
+@dataclass(frozen=True)
+class Layer:
+    """`rgb` (h, w, 3) straight, `alpha` (h, w), and what it shows: an index into KINDS."""
+
+    rgb: Array
+    alpha: Array
+    kind: int
+
+
 @dataclass
 class Sheet:
-    """`picture` (h, w, 3) display-encoded 0..1 and `labels` (h, w).
+    """`picture` (h, w, 3) display-encoded 0..1 and `labels` (h, w), an index into KINDS for each pixel.
 
     `unit` is the size of one HD pixel on this sheet; `softness` the blur (sigma, in pixels) of what is painted.
     """
@@ -43,7 +55,7 @@ class Sheet:
         self,
         shapes: Sequence[Shape],
         ink: Ink,
-        label: int = OTHER,
+        label: int,
         opacity: float = 1.0,
         within: Array | None = None,
         outline: Sequence[Shape] | None = None,
@@ -74,16 +86,21 @@ class Sheet:
         if where is not None:
             self.labels[where.window][where.mask >= 0.5] = label
 
-    def cover(self, rgb: Array, alpha: Array) -> None:
-        """Lays a whole layer over everything: rgb (h, w, 3) straight, alpha (h, w)."""
-        self.picture += (rgb - self.picture) * alpha[..., None]
-        self.labels[alpha >= 0.5] = OTHER
+    def cover(self, layer: Layer) -> None:
+        """Lays a whole layer over everything."""
+        self.picture += (layer.rgb - self.picture) * layer.alpha[..., None]
+        self.labels[layer.alpha >= 0.5] = layer.kind
 
     def at(self, points: Points) -> Array:
         """The picture's colours (n, 3) at points (n, 2) inside it; (0, 3) where none are."""
         x, y = np.round(points).astype(int).T
         inside = (x >= 0) & (y >= 0) & (x < self.size[1]) & (y < self.size[0])
         return np.asarray(self.picture[y[inside], x[inside]], np.float32)
+
+
+def rigs_of(labels: Labels) -> Labels:
+    """An index into CLASSES for each pixel: what is no rig is OTHER."""
+    return np.where(labels <= STAND, labels, OTHER).astype(np.uint8)
 
 
 def visible(rng: np.random.Generator, behind: Array, pick: Callable[[], Array] | None = None) -> Array:

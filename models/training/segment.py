@@ -2,8 +2,8 @@
 
 The published losses (auxiliary 0.4, main 1) with class weights, and the overlap that masks are judged by. A wire is
 thinner than the network's cells of four pixels: CARAFE brings the features to full size, where a few channels made of
-the picture itself join them before the classifier. First small windows, then larger ones for things that need more of
-their surroundings.
+the picture itself join them before the classifier. What is taken for rigs has classes of its own. First small windows,
+then larger and crowded ones, last pieces of frames as they mostly are.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from models.hrnet_ocr import HRNetOCR, normalize, resize_logits
 from models.hrnet_ocr.losses import ocr_loss, overlap_loss
 from models.training.pictures import Row
 from models.training.pool import View
-from models.training.rigs import CLASSES, RigExamples, Rigged
+from models.training.rigs import CLASSES, KINDS, Likely, RigExamples, Rigged
 
 OPTIONS: dict[str, int | str] = {
     "width": 32,
-    "classes": len(CLASSES),
+    "classes": len(KINDS),
     "body": "tiny",
     "stem_channels": 24,
     "ocr_channels": 32,
@@ -32,14 +32,15 @@ OPTIONS: dict[str, int | str] = {
     "magnify": 4,
     "detail_channels": 8,
 }
-# How the classes are painted in the log's pictures: black, red, green, blue.
-COLOURS = ((0.0, 0.0, 0.0), (1.0, 0.2, 0.2), (0.2, 0.9, 0.2), (0.3, 0.4, 1.0))
+# How the rigs are painted in the log's pictures: red, green, blue; what is taken for them is grey.
+COLOURS = ((0.0, 0.0, 0.0), (1.0, 0.2, 0.2), (0.2, 0.9, 0.2), (0.3, 0.4, 1.0), *[(0.3, 0.3, 0.3)] * 7)
+RIGS = range(1, len(CLASSES))
 FRAME, FRAME_SPREAD = 1080.0, 220.0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """src [B,3,H,W] display-encoded 0..1, labels [B,H,W] int64."""
+    """src [B,3,H,W] display-encoded 0..1, labels [B,H,W] int64, indices into KINDS."""
 
     src: Tensor
     labels: Tensor
@@ -56,13 +57,12 @@ class SmallStage:
     steps = 5000
     warmup = 100
     peak = 2e-3
-    side, count = 192, 4
+    # Sides of windows and how many of them make a batch.
+    windows: tuple[tuple[int, int], ...] = ((192, 4),)
     # Rigs cover some hundredths of a picture; at first what is missed counts more than what is found too much.
     class_weights: tuple[float, ...] = (1.0, 2.0, 2.0, 1.5)
     # Of the overlap beside the published losses.
     overlap = 0.3
-    # Share of windows without rigs.
-    bare = 0.12
 
     def prepare(self, model: HRNetOCR) -> None:
         """Starts where every pixel is most likely none of the rigs, as is true."""
@@ -79,19 +79,21 @@ class SmallStage:
         return [{"params": list(model.parameters()), "peak": self.peak}]
 
     def batch(self, examples: RigExamples, rng: np.random.Generator, progress: float) -> Batch:
-        frames = rng.normal(FRAME, FRAME_SPREAD, self.count).clip(700, 1700)
-        views = [View(self.side, self.side, float(frame)) for frame in frames]
-        return stack([examples.example(rng, view, self.ease(progress), self.bare) for view in views])
+        side, count = self.windows[rng.integers(len(self.windows))]
+        frames = rng.normal(FRAME, FRAME_SPREAD, count).clip(700, 1700)
+        return stack([examples.example(rng, View(side, side, float(frame)), self.likely(progress)) for frame in frames])
 
-    def ease(self, progress: float) -> float:
-        """Share of easy examples: all at first, one in seven from a fifth of the way on."""
-        return max(0.15, 1 - 4.25 * progress)
+    def likely(self, progress: float) -> Likely:
+        """All examples are easy at first, one in seven from a fifth of the way on."""
+        return Likely(ease=max(0.15, 1 - 4.25 * progress))
 
     def loss(self, model: HRNetOCR, batch: Batch) -> dict[str, Tensor]:
         picture = normalize(batch.src).contiguous(memory_format=torch.channels_last)
         said = model(picture)
-        losses = ocr_loss(said, batch.labels, batch.src.new_tensor(self.class_weights))
-        overlap = overlap_loss(said.out, batch.labels)
+        weights = batch.src.new_ones(len(KINDS))
+        weights[: len(CLASSES)] = weights.new_tensor(self.class_weights)
+        losses = ocr_loss(said, batch.labels, weights)
+        overlap = overlap_loss(said.out, batch.labels, RIGS)
         return losses | {"overlap": overlap, "total": losses["total"] + self.overlap * overlap}
 
     def preview(self, model: HRNetOCR, batch: Batch) -> list[Row]:
@@ -102,28 +104,46 @@ class SmallStage:
 class LargeStage(SmallStage):
     """Larger windows, for what can only be told from its surroundings: a stand from a door frame.
 
-    With nearly even class weights and many windows without rigs, as frames mostly are: after the stage before, wires
-    come out twice as wide as they are, and lamps as markers.
+    Most are crowded with rigs, look-alikes and figures, so that every step has much to tell apart: among windows as
+    frames mostly are, 4,000 steps left the network unable to tell stems and window bars from wires even in the
+    pictures that it was trained on.
     """
 
     name = "large"
-    steps = 4000
-    warmup = 30
+    steps = 6500
+    warmup = 100
     peak = 1e-3
-    side, count = 320, 2
+    windows = ((320, 2), (448, 1))
     class_weights = (1.0, 1.2, 1.2, 1.0)
     overlap = 0.6
-    bare = 0.55
 
     def prepare(self, model: HRNetOCR) -> None:
         pass
 
-    def ease(self, progress: float) -> float:
-        """One in ten is easy."""
-        return 0.1
+    def likely(self, progress: float) -> Likely:
+        return Likely(ease=0.05, bare=0.5, crowd=0.75)
 
 
-STAGES = (SmallStage, LargeStage)
+class FrameStage(LargeStage):
+    """Pieces of frames as they mostly are, half of them without rigs, so that rigs are not expected everywhere.
+
+    Batch norms are frozen: one window's statistics are not a frame's.
+    """
+
+    name = "frame"
+    steps = 1500
+    warmup = 30
+    peak = 3e-4
+    windows = ((512, 1),)
+
+    def set_mode(self, model: HRNetOCR) -> None:
+        model.eval()
+
+    def likely(self, progress: float) -> Likely:
+        return Likely(ease=0.05, bare=0.5, crowd=0.2)
+
+
+STAGES = (SmallStage, LargeStage, FrameStage)
 
 
 def new_model() -> HRNetOCR:
@@ -141,4 +161,4 @@ def painted(labels: Tensor) -> Tensor:
 def stack(examples: Sequence[Rigged]) -> Batch:
     """Examples of one size as a batch."""
     src = torch.from_numpy(np.stack([example.src for example in examples])).permute(0, 3, 1, 2)
-    return Batch(src, torch.from_numpy(np.stack([example.labels for example in examples]).astype(np.int64)))
+    return Batch(src, torch.from_numpy(np.stack([example.kinds for example in examples]).astype(np.int64)))
