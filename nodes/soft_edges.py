@@ -37,6 +37,9 @@ SHARP, SOFT = 0.02, 1.0
 VARIETY = 3.0
 # Colours off the line from plate to subject: squared distance, in variances, and distance at which belief is 1 / e.
 OFF_VARIANCES, OFF_LINE = 12.0, 0.15
+# A subject's rim is darker than its middle, and most rims are solid: what is less short of 1 than this many variances of
+# the answer is mostly taken for it.
+SHORT = 1.5
 # Of alpha, that grain makes of nothing and takes from everything.
 NOISE = 0.025
 # The plate in a shadow: the deepest gain of its display-encoded colours (0.35 leaves a tenth of the light), and the
@@ -117,6 +120,8 @@ def _solve_alpha(pixels: _Pixels, subject: SubjectColour) -> Tensor:
         towards = product(_precision(subject, alpha), line) * belief
         told, weight = (towards * seen).sum(0, keepdim=True), (towards * line).sum(0, keepdim=True)
         alpha = ((told + network * pixels.alpha) / (weight + network)).clamp(0, 1)
+    short = (1 - alpha).square() * (weight + network)
+    alpha = 1 - (1 - alpha) * (1 - belief * torch.exp(-short / SHORT))
     alpha = ((alpha - NOISE) / (1 - 2 * NOISE)).clamp(0, 1)
     change = (alpha - pixels.alpha) * (4 * pixels.soft).clamp(0, 1)
     return pixels.alpha + torch.where(change > 0, change * (1 - _shade(pixels)), change)

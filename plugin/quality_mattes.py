@@ -13,7 +13,7 @@ from models.training.procedural.fields import Array
 from plugin import quality_node
 from plugin.quality_table import Case, Table, best_and_worst
 
-SCENES = 8
+SCENES = 24
 CLIPS, FRAMES = 16, 6
 # A clip is shown as a case if people cover at least this share of it.
 PEOPLED = 0.01

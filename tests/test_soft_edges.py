@@ -97,6 +97,20 @@ def test_a_subject_in_the_plates_colours_stays():
     assert float((solved_alpha(rounded, behind, behind) - rounded).abs().max()) < 0.03
 
 
+def test_a_rim_that_is_darker_than_the_subject_stays_solid():
+    """Round things are darker where they turn away: next to a dark plate that looks as if it shone through."""
+    height, width = 120, 480
+    distance = (torch.arange(width, dtype=torch.float32) - width / 2).expand(1, 1, height, width)
+    truth, rounded = (distance > 0).float(), (0.5 + distance / 20).clamp(0, 1)
+    grey = 0.3 + 0.3 * (distance / 60).clamp(0, 1).sqrt()
+    generator = torch.Generator().manual_seed(3)
+    cloth = torch.nn.functional.interpolate(torch.randn(1, 1, 15, 60, generator=generator), (height, width))
+    behind = 0.4 * plate(height, width)
+    source = (grey + 0.04 * cloth) * truth + behind * (1 - truth)
+    rim = (distance > 2) & (distance < 20)
+    assert float(solved_alpha(rounded, source.expand(1, 3, -1, -1), behind)[rim].mean()) > 0.96
+
+
 def test_colours_that_are_no_mixture_are_not_believed():
     _, rounded, source, behind = furry()
     odd = torch.tensor([0.1, 0.9, 0.1]).view(1, 3, 1, 1).expand_as(source)
