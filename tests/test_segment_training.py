@@ -241,4 +241,4 @@ def test_the_bundled_weights_find_unseen_rigs():
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
     score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
     assert score.all_covered > 0.88
-    assert (score.iou[1:] > [0.38, 0.48, 0.8]).all()
+    assert (score.iou[1:] > [0.46, 0.52, 0.85]).all()
