@@ -37,8 +37,8 @@ SHARP, SOFT = 0.02, 1.0
 VARIETY = 3.0
 # Colours off the line from plate to subject: squared distance, in variances, and distance at which belief is 1 / e.
 OFF_VARIANCES, OFF_LINE = 12.0, 0.15
-# A subject's rim is darker than its middle, and most rims are solid: what is less short of 1 than this many variances of
-# the answer is mostly taken for it.
+# A subject's rim is darker than its middle, and most rims are solid: an alpha less short of 1 than this many of its
+# variances is mostly taken for 1.
 SHORT = 1.5
 # Of alpha, that grain makes of nothing and takes from everything.
 NOISE = 0.025

@@ -135,9 +135,8 @@ def test_crowded_examples_hold_more_of_everything(drawn):
 
 def test_examples_without_rigs_still_hold_what_looks_like_them(drawn):
     examples = RigPool(drawn)
-    kinds = [
-        examples.example(np.random.default_rng(seed), View(128, 128, 1080), Likely(bare=1.0)).kinds for seed in range(24)
-    ]
+    view, without = View(128, 128, 1080), Likely(bare=1.0)
+    kinds = [examples.example(np.random.default_rng(seed), view, without).kinds for seed in range(24)]
     assert not any((rigs_of(one) > 0).any() for one in kinds)
     assert any((one > STAND).any() for one in kinds)
 

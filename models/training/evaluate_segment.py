@@ -106,7 +106,7 @@ def table(score: Score) -> Iterator[str]:
 
 
 def labels_of(model: HRNetOCR, picture: Array) -> Labels:
-    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): answers behind the rigs count as other."""
+    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): whatever is no rig counts as other."""
     with torch.inference_mode():
         x = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
         logits = resize_logits(model(x).out, picture.shape[:2])

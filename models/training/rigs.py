@@ -57,6 +57,9 @@ class Likely:
     crowd: float = 0.0
 
 
+MOSTLY = Likely()
+
+
 class RigExamples(Protocol):
     """Where training examples come from."""
 
@@ -137,12 +140,11 @@ class RigPool:
         shares = np.array([SHARES.get(self.pool.families[i], 1.0) for i in self.pool.some_scenes])
         self.shares = shares / shares.sum()
         self.figures = [i for i in self.pool.some_sprites if self.pool.notes[i]["kind"] in FIGURES]
-        crowd = np.array([CROWD[self.pool.notes[i]["kind"]] for i in self.figures])
-        counts = {kind: sum(self.pool.notes[i]["kind"] == kind for i in self.figures) for kind in FIGURES}
-        crowd /= [max(1, counts[self.pool.notes[i]["kind"]]) for i in self.figures]
+        kinds = [self.pool.notes[i]["kind"] for i in self.figures]
+        crowd = np.array([CROWD[kind] / kinds.count(kind) for kind in kinds])
         self.crowd = crowd / crowd.sum()
 
-    def example(self, rng: np.random.Generator, view: View, likely: Likely = Likely()) -> Rigged:
+    def example(self, rng: np.random.Generator, view: View, likely: Likely = MOSTLY) -> Rigged:
         """One example seen through `view`."""
         unit = view.frame / HD
         if rng.random() < likely.ease:
@@ -150,7 +152,8 @@ class RigPool:
         sheet = Sheet(self._scene(rng, view), np.zeros((view.height, view.width), np.uint8), unit)
         busy = max(1, round(view.height * view.width / (256 * unit) ** 2 / 6))
         if rng.random() < likely.crowd:
-            layers = [self._figure(rng, view, self.crowd) for _ in range(int(rng.choice([0, 1, 2], p=[0.25, 0.5, 0.25])))]
+            figures = int(rng.choice([0, 1, 2], p=[0.25, 0.5, 0.25]))
+            layers = [self._figure(rng, view, self.crowd) for _ in range(figures)]
             counts = Strewn(
                 int(rng.integers(1, 4)) * busy,
                 int(rng.choice([0, 1, 2], p=[0.2, 0.6, 0.2])) * busy,

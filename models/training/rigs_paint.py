@@ -15,8 +15,8 @@ from models.training.procedural.raster import Shape, Stencil, Tube, stencil
 
 # What is judged: rigs, and everything else.
 CLASSES = ("other", "marker", "wire", "stand")
-# What the network tells apart, in the order of its answers: after the rigs what is taken for them. A stem that is named a
-# plant's is learned from the whole plant, not from a few pixels that are not a wire.
+# What the network tells apart, in the order of its answers: after the rigs what is taken for them. A stem that is named
+# a plant's is learned from the whole plant, not from a few pixels that are not a wire.
 KINDS = (*CLASSES, "figure", "plant", "branch", "frame", "lettering", "pattern", "crack")
 OTHER, MARKER, WIRE, STAND, FIGURE, PLANT, BRANCH, FRAME, LETTERING, PATTERN, CRACK = range(len(KINDS))
 Labels = NDArray[np.uint8]

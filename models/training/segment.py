@@ -113,7 +113,7 @@ class LargeStage(SmallStage):
     steps = 6500
     warmup = 100
     peak = 1e-3
-    windows = ((320, 2), (448, 1))
+    windows: tuple[tuple[int, int], ...] = ((320, 2), (448, 1))
     class_weights = (1.0, 1.2, 1.2, 1.0)
     overlap = 0.6
 
@@ -131,7 +131,7 @@ class FrameStage(LargeStage):
     """
 
     name = "frame"
-    steps = 1500
+    steps = 1000
     warmup = 30
     peak = 3e-4
     windows = ((512, 1),)
