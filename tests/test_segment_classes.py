@@ -7,7 +7,8 @@ from models.weights import WeightsError, classes, registry
 
 def test_the_lists_have_the_data_sets_sizes():
     sizes = {name: len(entry.names) for name, entry in classes.known().items()}
-    assert sizes == {"rigs": 11, "cityscapes": 19, "lip": 20, "ade20k": 150, "pascal_context": 59, "cocostuff": 171}
+    published = {"cityscapes": 19, "lip": 20, "ade20k": 150, "pascal_context": 59, "cocostuff": 171}
+    assert sizes == {"rigs": 4, "rigs_and_lookalikes": 11} | published
 
 
 @pytest.mark.parametrize("name", ["cityscapes", "cityscapes_trainval", "lip", "ade20k", "pascal_context", "cocostuff"])
@@ -18,12 +19,13 @@ def test_every_published_segmentation_has_its_list(name):
     assert classes.of_weights(entry.id, "", count) is known
 
 
-def test_the_rigs_list_is_that_of_the_training():
+def test_the_lists_of_rigs_are_those_of_the_training():
     from models.training.rigs import CLASSES, KINDS
 
-    rigs = classes.known()["rigs"]
-    assert rigs.names == KINDS
-    assert [rigs.names[i] for i in rigs.choose("")] == list(CLASSES[1:])
+    assert classes.known()["rigs"].names == CLASSES
+    bundled = classes.of_weights("segment_rigs", "", len(KINDS))
+    assert bundled.names == KINDS
+    assert [bundled.names[i] for i in bundled.choose("")] == list(CLASSES[1:])
 
 
 def test_names_are_found_however_they_are_written():
@@ -68,7 +70,7 @@ def test_a_number_of_classes_may_tell_the_list():
     [
         (7, "", r"nothing says what the 7 classes of the weights 'mine' are called: write them.*mine\.classes\.txt"),
         (19, "lip", "class list LIP has 20 names, but the weights 'mine' tell 19 classes apart"),
-        (19, "city", "no class list 'city': there are rigs, cityscapes"),
+        (19, "city", "no class list 'city': there are rigs, rigs_and_lookalikes, cityscapes"),
         (19, "nowhere.txt", "nowhere.txt cannot be read"),
     ],
 )

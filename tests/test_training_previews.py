@@ -45,7 +45,7 @@ def test_a_stage_shows_its_batch_its_truth_and_its_answer(name, monkeypatch):
     monkeypatch.setattr(pennet, "OPTIONS", {"width": 8})
     monkeypatch.setattr(lama, "OPTIONS", {"n_blocks": 1, "width": 8})
     monkeypatch.setattr(bgmv2, "LARGE", ((64, 80, 2),))
-    for attribute, value in {"side": 64, "height": 64, "width": 64, "count": 2}.items():
+    for attribute, value in {"side": 64, "height": 64, "width": 64, "count": 2, "windows": ((64, 2),)}.items():
         if hasattr(stage_type, attribute):
             monkeypatch.setattr(stage_type, attribute, value)
     torch.manual_seed(0)
