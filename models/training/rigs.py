@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -27,10 +28,10 @@ __all__ = ["CLASSES", "KINDS", "RigExamples", "RigPool", "Rigged", "Strewn", "st
 HD = 1080
 # How often scenes of a family are shown beside others: in a mosaic of discs and bars no one can tell which are rigs.
 SHARES = {"leaves": 0.2}
-# Kinds of sprites that may stand about: furniture has bare bars and wheels, which would be stands and wires.
-FIGURES = ("person", "animal", "plant")
-# How often each is taken where things are crowded: stems and whiskers are what wires are confused with.
+# Kinds of sprites that may stand about, and how often each is taken where things are crowded: stems and whiskers are
+# what wires are confused with. Not furniture: it has bare bars and wheels, which would be stands and wires.
 CROWD = {"person": 0.3, "animal": 0.25, "plant": 0.45}
+FIGURES = tuple(CROWD)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Rigged:
     src: Array
     kinds: Labels
 
-    @property
+    @cached_property
     def labels(self) -> Labels:
         """(h, w), an index into CLASSES for each pixel."""
         return rigs_of(self.kinds)

@@ -15,17 +15,7 @@ import numpy as np
 
 from models.training.procedural.fields import Array, colour
 from models.training.procedural.raster import Shape, Tube, ellipse
-from models.training.rigs_paint import (
-    BRANCH,
-    CRACK,
-    FRAME,
-    LETTERING,
-    PATTERN,
-    Layer,
-    Points,
-    Sheet,
-    visible,
-)
+from models.training.rigs_paint import BRANCH, CRACK, FRAME, LETTERING, PATTERN, Layer, Points, Sheet, visible
 
 LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwxyz0123456789+-"
 

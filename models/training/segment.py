@@ -33,7 +33,8 @@ OPTIONS: dict[str, int | str] = {
     "detail_channels": 8,
 }
 # How the rigs are painted in the log's pictures: red, green, blue; what is taken for them is grey.
-COLOURS = ((0.0, 0.0, 0.0), (1.0, 0.2, 0.2), (0.2, 0.9, 0.2), (0.3, 0.4, 1.0), *[(0.3, 0.3, 0.3)] * 7)
+GREYS = [(0.3, 0.3, 0.3)] * (len(KINDS) - len(CLASSES))
+COLOURS = ((0.0, 0.0, 0.0), (1.0, 0.2, 0.2), (0.2, 0.9, 0.2), (0.3, 0.4, 1.0), *GREYS)
 RIGS = range(1, len(CLASSES))
 FRAME, FRAME_SPREAD = 1080.0, 220.0
 
