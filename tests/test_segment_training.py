@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from models import weights
+from models.hrnet_ocr import OCROutput
 from models.training import cli, evaluate_segment, pool, rigs, segment
 from models.training.pool import View
 from models.training.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
@@ -144,14 +145,38 @@ def test_examples_without_rigs_still_hold_what_looks_like_them(drawn):
 def test_the_first_steps_are_easy_and_later_stages_hardly_are():
     stage = segment.SmallStage()
     assert [stage.likely(p).ease for p in (0.0, 0.1, 0.5)] == [1.0, pytest.approx(0.575), 0.15]
-    assert segment.LargeStage().likely(0.0).ease == segment.FrameStage().likely(0.0).ease == 0.05
-    assert segment.LargeStage().likely(0.0).crowd > segment.FrameStage().likely(0.0).crowd
+    large, frame = segment.LargeStage(), segment.FrameStage()
+    assert max(large.likely(0.0).ease, frame.likely(0.0).ease) <= 0.05
+    assert large.likely(1.0).crowd > frame.likely(0.0).crowd > frame.likely(1.0).crowd
 
 
 def test_the_last_stage_keeps_batch_norms():
     model = segment.new_model()
     segment.FrameStage().set_mode(model)
     assert not any(module.training for module in model.modules())
+
+
+def test_what_is_no_rig_counts_as_one_class_whatever_its_name():
+    logits = torch.randn(2, len(KINDS), 5, 6)
+    shares = logits.softmax(1)
+    alone = segment.rigs_alone(logits).softmax(1)
+    torch.testing.assert_close(alone[:, 1:], shares[:, 1 : len(CLASSES)])
+    torch.testing.assert_close(alone[:, 0], 1 - shares[:, 1 : len(CLASSES)].sum(1))
+
+
+def test_a_wrong_name_hardly_matters_in_the_last_stage_but_a_missed_rig_does():
+    stage = segment.FrameStage()
+    labels = torch.full((1, 8, 8), PLANT)
+    labels[:, :4] = WIRE
+
+    def loss(upper, lower):
+        logits = torch.zeros(1, len(KINDS), 8, 8)
+        logits[:, upper, :4] = logits[:, lower, 4:] = 6.0
+        return float(stage.named(OCROutput(logits, logits), labels, torch.ones(len(KINDS)))["total"])
+
+    right = loss(WIRE, PLANT)
+    misnamed, missed = loss(WIRE, FIGURE) - right, loss(PLANT, PLANT) - right
+    assert 0 < misnamed < 0.1 * missed
 
 
 def train(folder, until=None):
@@ -239,5 +264,5 @@ def test_the_bundled_weights_find_unseen_rigs():
     model = evaluate_segment.load(BUNDLED)
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
     score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
-    assert score.all_covered > 0.88
-    assert (score.iou[1:] > [0.46, 0.52, 0.85]).all()
+    assert score.all_covered > 0.89
+    assert (score.iou[1:] > [0.54, 0.59, 0.90]).all()

@@ -170,6 +170,8 @@ class HRNetOCR(JoinedHRNet):
 
 def resize_logits(logits: Tensor, size: Sequence[int]) -> Tensor:
     """logits [N,K,h,w] -> [N,K,*size], bilinearly with corner pixels on corner pixels, as the published networks do."""
+    if logits.shape[2:] == tuple(size):
+        return logits
     return F.interpolate(logits, tuple(size), mode="bilinear", align_corners=True)
 
 
