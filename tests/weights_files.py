@@ -198,8 +198,9 @@ def server(moods: Moods) -> Iterator[str]:
                 self.send_header("ETag", moods.etag)
             self.end_headers()
             end = total if cut is None else min(total, start + cut)
-            self.wfile.write(moods.content[start:end])
+            # Counted first: whoever has the last byte may ask at once what was served.
             moods.served += end - start
+            self.wfile.write(moods.content[start:end])
             self.wfile.flush()
             threading.Event().wait(moods.delay)
             if end < total:
