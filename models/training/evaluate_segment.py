@@ -23,7 +23,8 @@ from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
 from models.training.procedural.fields import Array
 from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
-from models.training.rigs_paint import CLASSES, STAND, Labels, Layer, Sheet
+from models.training.rigs_paint import CLASSES, Labels, Layer, Sheet
+from models.training.segment import rigs_alone
 
 HEIGHT, WIDTH = 1080, 1920
 # Nothing in training draws from this seed.
@@ -110,9 +111,7 @@ def labels_of(model: HRNetOCR, picture: Array) -> Labels:
     with torch.inference_mode():
         x = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
         logits = resize_logits(model(x).out, picture.shape[:2])
-        likely = logits[0].softmax(0)
-        rigs = likely[1 : STAND + 1]
-        return np.asarray(torch.cat([1 - rigs.sum(0, keepdim=True), rigs]).argmax(0).numpy(), np.uint8)
+        return np.asarray(rigs_alone(logits)[0].argmax(0).numpy(), np.uint8)
 
 
 def load(path: Path) -> HRNetOCR:
