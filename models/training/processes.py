@@ -79,11 +79,17 @@ class Processes:
     def _average(self, tensors: Sequence[Tensor]) -> None:
         if not tensors:
             return
-        flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        rows = [_in_memory(tensor.detach()) for tensor in tensors]
+        flat = torch.cat(rows)
         dist.all_reduce(flat)
         flat /= self.count
-        for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
-            tensor.copy_(part.view(tensor.shape))
+        for row, part in zip(rows, flat.split([row.numel() for row in rows]), strict=True):
+            row.copy_(part)
+
+
+def _in_memory(tensor: Tensor) -> Tensor:
+    """The numbers of a dense tensor as a row, in the order in which they lie in memory: nothing is copied."""
+    return tensor.as_strided((tensor.numel(),), (1,))
 
 
 def current() -> Processes:

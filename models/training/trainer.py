@@ -86,7 +86,7 @@ class Trainer:
             other.to(self.device)
         self.steps = settings.steps or stage.steps
         self.step = 0
-        self.optimisers = [torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99)) for groups in self._groups()]
+        self.optimisers = [torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True) for groups in self._groups()]
         self.average: dict[str, Tensor] = {}
         self.checkpoint = settings.folder / f"{stage.name}.pt"
         self.journal = Journal(settings.folder / f"{stage.name}.jsonl")
