@@ -14,6 +14,8 @@ from torch import Tensor
 
 # Tiles begin on multiples of this, so that a network's halvings fall on the same pixels in all of them.
 GRID = 32
+# The usual overlap, as a share of a tile's side.
+OVERLAP = 0.125
 # Near its border a tile knows least: this share of the overlap counts for next to nothing.
 BLIND = 0.25
 LEAST_WEIGHT = 1e-3

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.hrnet_ocr import HRNetOCR
+from models.tiles import OVERLAP, Tile, blended
 from models.weights import WeightsError, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
@@ -21,13 +22,12 @@ from nodes.network import choose_weights, run_guarded
 from nodes.picture import Proxy, make_proxy, premultiply, to_pixels
 from nodes.segmenting.classify import probabilities
 from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
-from nodes.segmenting.tiles import Tile, blended
 from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
 
-# Side of a tile for networks of up to so many classes, when the size is automatic: what is blended grows with them.
+# Side of a tile for networks of up to so many classes, when the size is automatic and the weights do not say from
+# which they learned: what is blended grows with the classes.
 AUTOMATIC_TILES = ((32, 1024), (80, 768), (MOST_CLASSES, 512))
 SMALLEST_TILE = 256
-OVERLAP = 0.125
 # Published networks answer for cells of four pixels: where edges are snapped automatically.
 PUBLISHED_CELL = 4
 
@@ -46,6 +46,12 @@ class Network:
         """Pixels across for which the network gives one answer."""
         options = self.weights.options
         return max(1, int(options.get("stem_stride", PUBLISHED_CELL)) // int(options.get("magnify", 1)))
+
+    @property
+    def tile(self) -> int:
+        """Side of a tile when the size is automatic."""
+        count = len(self.names.names)
+        return int(self.weights.options.get("window", 0)) or next(s for most, s in AUTOMATIC_TILES if count <= most)
 
 
 class Segment:
@@ -113,7 +119,7 @@ class Segment:
         self, views: list[View], network: Network, params: Params, inputs: Inputs, device: Device
     ) -> tuple[Maps, int, list[str]]:
         height, width = views[0].picture.shape[-2:]
-        count, total = len(network.names.names), sum(view.weight for view in views)
+        total = sum(view.weight for view in views)
         mirrored = network.names.flipped()
 
         def attempt(tile: int) -> tuple[Maps, int, list[str]]:
@@ -139,7 +145,7 @@ class Segment:
             maps, notes = run_guarded(run, lambda maps: [maps.confidence], device.dtype)
             return maps, tile, notes
 
-        first = params["tile"] or next(side for most, side in AUTOMATIC_TILES if count <= most)
+        first = params["tile"] or network.tile
         sizes = [first, *(first // k for k in (2, 4) if first // k >= SMALLEST_TILE)]
         steps = [(f"tiles of {side} pixels", side // 32 * 32) for side in sizes]
         (maps, tile, guard_notes), ladder_notes = descend(steps, attempt, device)

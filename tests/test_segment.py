@@ -14,11 +14,11 @@ from torch import nn
 import models
 from models.hrnet_ocr import OCROutput, normalize, resize_logits
 from models.hrnet_ocr.heads import MEAN, STD
+from models.tiles import blended, spans
 from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.picture import srgb_encode
 from nodes.segmenting.mattes import levels, snapped
-from nodes.segmenting.tiles import blended, spans
 
 SMALL = {"width": 4, "classes": 4, "body": "tiny", "stem_channels": 4, "ocr_channels": 8, "key_channels": 4}
 OWN = {**SMALL, "stem_stride": 2, "magnify": 2}
@@ -175,6 +175,16 @@ def test_tiles_give_what_the_whole_gives():
         np.testing.assert_allclose(tiled.images[name], whole.images[name], atol=1e-5)
     np.testing.assert_array_equal(tiled.images["ids"], whole.images["ids"])
     assert tiled.info["tile"] == 64
+
+
+def test_tiles_are_as_large_as_what_the_weights_learned_from():
+    inputs = ArrayInputs(Source=picture(coloured(150, 210)))
+    trained = device(**OWN, window=64)
+    automatic, asked = (render("Segment", 1, inputs, trained, tile=tile, **RIGS) for tile in (0, 64))
+    assert automatic.info["tile"] == 64
+    np.testing.assert_array_equal(automatic.images["alpha"], asked.images["alpha"])
+    assert render("Segment", 1, inputs, trained, tile=96, **RIGS).info["tile"] == 96
+    assert render("Segment", 1, inputs, device(), **RIGS).info["tile"] == 1024
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (31, 32), (65, 67)])

@@ -9,6 +9,7 @@ import torch
 
 from models import weights
 from models.hrnet_ocr import OCROutput
+from models.hrnet_ocr.losses import overlap_loss
 from models.training import cli, evaluate_segment, pool, rigs, segment
 from models.training.pool import View
 from models.training.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
@@ -164,6 +165,13 @@ def test_what_is_no_rig_counts_as_one_class_whatever_its_name():
     torch.testing.assert_close(alone[:, 0], 1 - shares[:, 1 : len(CLASSES)].sum(1))
 
 
+def test_the_overlap_is_the_same_whatever_the_rest_is_called():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, len(KINDS), 5, 6), torch.randint(len(KINDS), (2, 5, 6))
+    alone = overlap_loss(segment.rigs_alone(logits), segment.rig_labels(labels), segment.RIGS)
+    torch.testing.assert_close(alone, overlap_loss(logits, labels, segment.RIGS))
+
+
 def test_a_wrong_name_hardly_matters_in_the_last_stage_but_a_missed_rig_does():
     stage = segment.FrameStage()
     labels = torch.full((1, 8, 8), PLANT)
@@ -257,6 +265,29 @@ def test_unseen_scenes_hold_every_class(monkeypatch):
     assert shown[0].src.shape == (270, 480, 3)
 
 
+class Looker(torch.nn.Module):
+    """Says marker where the picture is bright, and remembers how large the pictures were."""
+
+    def __init__(self, window):
+        super().__init__()
+        self.window, self.sizes = window, []
+
+    def forward(self, x):
+        self.sizes.append(tuple(x.shape[2:]))
+        logits = torch.zeros(1, len(KINDS), *x.shape[2:])
+        logits[:, MARKER] = x[:, 0] * 10
+        return OCROutput(logits, logits)
+
+
+def test_a_picture_is_judged_in_tiles_of_the_size_that_the_network_learned_from():
+    shown = np.random.default_rng(1).random((150, 210, 3), np.float32)
+    looker, whole = Looker(64), Looker(0)
+    np.testing.assert_array_equal(evaluate_segment.labels_of(looker, shown), evaluate_segment.labels_of(whole, shown))
+    assert set(looker.sizes) == {(64, 64)}
+    assert whole.sizes == [(150, 210)]
+    assert segment.FrameStage.windows == ((segment.OPTIONS["window"], 1),)
+
+
 BUNDLED = Path(weights.__file__).parent / "bundled" / "segment_rigs.safetensors"
 
 
@@ -265,4 +296,4 @@ def test_the_bundled_weights_find_unseen_rigs():
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
     score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
     assert score.all_covered > 0.89
-    assert (score.iou[1:] > [0.54, 0.59, 0.90]).all()
+    assert (score.iou[1:] > [0.59, 0.61, 0.92]).all()

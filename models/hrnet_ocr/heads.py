@@ -114,8 +114,10 @@ class HRNetOCR(JoinedHRNet):
     classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; magnify: the factor by which
     CARAFE enlarges the features before the classifier (published: 1, without); detail_channels: of features at the
     picture's own size that join the enlarged ones, for what is a pixel wide (published: 0, without; with them `magnify`
-    equals `stem_stride`); width, body, upsampler, stem_channels, stem_stride: see HRNet.  A published name such as W48
-    or W18-small-v2 is a width and a body.
+    equals `stem_stride`); window: side of the pictures that it learned from, 0 where that is not known: classes are
+    described by what one picture shows of them, so larger ones are better seen in tiles of that size; width, body,
+    upsampler, stem_channels, stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a
+    body.
     """
 
     def __init__(
@@ -130,8 +132,10 @@ class HRNetOCR(JoinedHRNet):
         stem_stride: int = 4,
         magnify: int = 1,
         detail_channels: int = 0,
+        window: int = 0,
     ) -> None:
         super().__init__(width, upsampler, body, stem_channels, stem_stride)
+        self.window = window
         if magnify < 1:
             raise ValueError(f"magnify is at least 1, not {magnify}.")
         if detail_channels and magnify != stem_stride:

@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models import weights
 from models.hrnet_ocr import HRNetOCR, normalize, resize_logits
+from models.tiles import OVERLAP, Tile, blended
 from models.training.pool import View
 from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
@@ -107,11 +109,21 @@ def table(score: Score) -> Iterator[str]:
 
 
 def labels_of(model: HRNetOCR, picture: Array) -> Labels:
-    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): whatever is no rig counts as other."""
+    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): whatever is no rig counts as other.
+
+    The picture is seen in tiles of the size that the network learned from, as Segment does.
+    """
+    whole = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None])
+    height, width = picture.shape[:2]
+
+    def answer(where: Tile) -> Tensor:
+        tile = where.of(whole).contiguous(memory_format=torch.channels_last)
+        return rigs_alone(resize_logits(model(tile).out, tile.shape[2:]))[0].softmax(0)
+
+    side = model.window or max(height, width)
     with torch.inference_mode():
-        x = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None]).contiguous(memory_format=torch.channels_last)
-        logits = resize_logits(model(x).out, picture.shape[:2])
-        return np.asarray(rigs_alone(logits)[0].argmax(0).numpy(), np.uint8)
+        rows = [rows.argmax(0) for _, rows in blended((height, width), side, int(OVERLAP * side), answer)]
+    return np.asarray(torch.cat(rows).numpy(), np.uint8)
 
 
 def load(path: Path) -> HRNetOCR:
