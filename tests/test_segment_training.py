@@ -180,7 +180,8 @@ def test_a_wrong_name_hardly_matters_in_the_last_stage_but_a_missed_rig_does():
     def loss(upper, lower):
         logits = torch.zeros(1, len(KINDS), 8, 8)
         logits[:, upper, :4] = logits[:, lower, 4:] = 6.0
-        return float(stage.named(OCROutput(logits, logits), labels, torch.ones(len(KINDS)))["total"])
+        said, rigs = (OCROutput(one, one) for one in (logits, segment.rigs_alone(logits)))
+        return float(stage.named(said, rigs, labels, torch.ones(len(KINDS)))["total"])
 
     right = loss(WIRE, PLANT)
     misnamed, missed = loss(WIRE, FIGURE) - right, loss(PLANT, PLANT) - right

@@ -93,12 +93,13 @@ class SmallStage:
         said: OCROutput = model(normalize(batch.src).contiguous(memory_format=torch.channels_last))
         weights = batch.src.new_ones(len(KINDS))
         weights[: len(CLASSES)] = weights.new_tensor(self.class_weights)
-        losses = self.named(said, batch.labels, weights)
-        overlap = overlap_loss(rigs_alone(said.out), rig_labels(batch.labels), RIGS)
+        rigs = OCROutput(*(rigs_alone(logits) for logits in said))
+        losses = self.named(said, rigs, batch.labels, weights)
+        overlap = overlap_loss(rigs.out, rig_labels(batch.labels), RIGS)
         return losses | {"overlap": overlap, "total": losses["total"] + self.overlap * overlap}
 
-    def named(self, said: OCROutput, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The published losses of all KINDS, whose weights (K,) are given."""
+    def named(self, said: OCROutput, rigs: OCROutput, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """The published losses of all KINDS, whose weights (K,) are given; `rigs` is what `said` says of CLASSES."""
         return ocr_loss(said, labels, weights)
 
     def preview(self, model: HRNetOCR, batch: Batch) -> list[Row]:
@@ -154,10 +155,9 @@ class FrameStage(LargeStage):
     def likely(self, progress: float) -> Likely:
         return Likely(ease=0.03, bare=0.25 + 0.15 * progress, crowd=0.65 - 0.4 * progress)
 
-    def named(self, said: OCROutput, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    def named(self, said: OCROutput, rigs: OCROutput, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
         thinned = OCROutput(said.aux, said.out[..., ::4, ::4])
-        kinds = super().named(thinned, labels[:, ::4, ::4], weights)["total"]
-        rigs = OCROutput(*(rigs_alone(logits) for logits in said))
+        kinds = ocr_loss(thinned, labels[:, ::4, ::4], weights)["total"]
         losses = ocr_loss(rigs, rig_labels(labels), weights[: len(CLASSES)])
         return losses | {"kinds": kinds, "total": losses["total"] + self.names * kinds}
 
