@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.hrnet_ocr import HRNetOCR
-from models.tiles import OVERLAP, Tile, blended
+from models.tiles import GRID, OVERLAP, Tile, blended
 from models.weights import WeightsError, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
@@ -147,7 +147,7 @@ class Segment:
 
         first = params["tile"] or network.tile
         sizes = [first, *(first // k for k in (2, 4) if first // k >= SMALLEST_TILE)]
-        steps = [(f"tiles of {side} pixels", side // 32 * 32) for side in sizes]
+        steps = [(f"tiles of {side} pixels", max(GRID, side // GRID * GRID)) for side in sizes]
         (maps, tile, guard_notes), ladder_notes = descend(steps, attempt, device)
         return maps, tile, [*ladder_notes, *guard_notes]
 

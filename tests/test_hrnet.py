@@ -279,6 +279,7 @@ def test_normalize() -> None:
             {"detail_channels": 8, "magnify": 2},
             "With detail_channels magnify equals stem_stride, 4, not 2.",
         ),
+        ("hrnet_ocr", {"window": -512}, "window is 0 or more, not -512."),
         ("hrnet_v1", {"classes": 0, **SMALL}, "classes is at least 1, not 0."),
     ],
 )

@@ -187,6 +187,13 @@ def test_tiles_are_as_large_as_what_the_weights_learned_from():
     assert render("Segment", 1, inputs, device(), **RIGS).info["tile"] == 1024
 
 
+def test_the_smallest_tile_is_that_of_the_grid():
+    inputs = ArrayInputs(Source=picture(coloured(40, 50)))
+    smallest, asked = (render("Segment", 1, inputs, PixelwiseDevice(), tile=tile, **RIGS) for tile in (32, 1))
+    assert smallest.info["tile"] == asked.info["tile"] == 32
+    np.testing.assert_array_equal(smallest.images["alpha"], asked.images["alpha"])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (31, 32), (65, 67)])
 def test_any_size_is_segmented(size):
     for options in (OWN, SMALL):

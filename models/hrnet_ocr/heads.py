@@ -135,11 +135,13 @@ class HRNetOCR(JoinedHRNet):
         window: int = 0,
     ) -> None:
         super().__init__(width, upsampler, body, stem_channels, stem_stride)
-        self.window = window
         if magnify < 1:
             raise ValueError(f"magnify is at least 1, not {magnify}.")
         if detail_channels and magnify != stem_stride:
             raise ValueError(f"With detail_channels magnify equals stem_stride, {stem_stride}, not {magnify}.")
+        if window < 0:
+            raise ValueError(f"window is 0 or more, not {window}.")
+        self.window = window
         joined = sum(self.channels)
         self.conv3x3_ocr = nn.Sequential(
             nn.Conv2d(joined, ocr_channels, 3, padding=1), nn.BatchNorm2d(ocr_channels), nn.ReLU()
