@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training import evaluate_segment
+from models.training.evaluate_segment import Found
 from models.training.procedural.fields import Array
 from models.training.rigs import Rigged
 from models.training.rigs_paint import CLASSES
@@ -33,24 +34,28 @@ def segment(files: Sequence[Path], scenes: int = SCENES) -> Table:
         "Segment",
         f"{scenes} unseen procedural scenes at {width}x{height} with rigs and what looks like them. "
         f"IoU of each class, counted over all pictures, and the share of all rigs' pixels inside their mask grown by "
-        f"{evaluate_segment.GROWN} pixels.",
-        [*(f"IoU {name}" for name in names), "covered"],
+        f"{evaluate_segment.GROWN} pixels: at the likeliest class, and at the threshold of `cleanplate remove`.",
+        [*(f"IoU {name}" for name in names), "covered", "for removal"],
     )
     for file in files:
         model = evaluate_segment.load(file)
-        said = [evaluate_segment.labels_of(model, one.src) for one in shown]
-        score = evaluate_segment.measure(partial(_next, iter(said)), shown)
-        table.rows.append((f"{file.stem}, the network alone", [*score.iou[1:], score.all_covered]))
+        found = [evaluate_segment.find(model, one.src) for one in shown]
+        score = evaluate_segment.measure(partial(_next, iter(found)), shown)
+        values = [*score.iou[1:], score.all_covered, score.all_removed]
+        table.rows.append((f"{file.stem}, the network alone", values))
         if not table.cases:
+            said = [labels for labels, _ in found]
             wrong = [1 - _iou_of_rigs(labels, one.labels) for labels, one in zip(said, shown, strict=True)]
             for title, i in best_and_worst(wrong).items():
                 pictures = [("source", shown[i].src), ("truth", painted(shown[i], shown[i].labels))]
                 table.cases.append(Case(title, [*pictures, ("mask", painted(shown[i], said[i]))]))
-    table.rows.append(("local contrast, tuned on the set for each class", [*contrast_iou(shown), float("nan")]))
+    table.rows.append(
+        ("local contrast, tuned on the set for each class", [*contrast_iou(shown), float("nan"), float("nan")])
+    )
     return table
 
 
-def _next(answers: Iterator[Labels], picture: Array) -> Labels:
+def _next(answers: Iterator[Found], picture: Array) -> Found:
     return next(answers)
 
 

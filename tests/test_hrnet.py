@@ -226,7 +226,7 @@ def test_carafe_stands_wherever_a_branch_is_magnified() -> None:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_details_join_at_the_pictures_own_size(size: tuple[int, int]) -> None:
     """At any size, and what is a pixel wide comes through where the body sees cells of four pixels."""
-    options = {**SMALL, "classes": 3, "magnify": 4, "detail_channels": 2}
+    options = {**SMALL, "classes": 3, "magnify": 4, "detail_channels": 2, "detail_blocks": 1}
     torch.manual_seed(0)
     model = models.create("hrnet_ocr", **options).eval()
     said = model(normalize(reference.hashed("picture", 1, 3, *size)))
@@ -249,6 +249,24 @@ def test_a_detail_moves_with_its_pixel() -> None:
         assert changed.any()
         assert row - 2 <= rows.min() <= rows.max() <= row + 2
         assert column - 2 <= columns.min() <= columns.max() <= column + 2
+
+
+def test_blocks_at_the_pictures_own_size_look_further() -> None:
+    """Each two pixels further than the details alone, which see two."""
+    torch.manual_seed(0)
+    options = {**SMALL, "classes": 3, "magnify": 4, "detail_channels": 2}
+    for blocks in (1, 2):
+        model = models.create("hrnet_ocr", **options, detail_blocks=blocks).eval()
+        model.magnifier = torch.nn.Upsample(scale_factor=4)
+        assert isinstance(model.fine_head[0], torch.nn.Conv2d)
+        model.fine_head[0].weight.data[:, :-2] = 0
+        x = torch.zeros(1, 3, 33, 34)
+        x[..., 16, 17] = 3
+        changed = (model(x).out - model(torch.zeros(1, 3, 33, 34)).out).abs().sum((0, 1)) > 0
+        reach = 2 + 2 * blocks
+        rows, columns = changed.any(1).nonzero(), changed.any(0).nonzero()
+        assert (rows.min(), rows.max()) == (16 - reach, 16 + reach)
+        assert (columns.min(), columns.max()) == (17 - reach, 17 + reach)
 
 
 def test_upsamplers_keep_what_is_flat() -> None:
@@ -279,6 +297,7 @@ def test_normalize() -> None:
             {"detail_channels": 8, "magnify": 2},
             "With detail_channels magnify equals stem_stride, 4, not 2.",
         ),
+        ("hrnet_ocr", {"detail_blocks": 2}, "detail_blocks need detail_channels; without them it is 0, not 2."),
         ("hrnet_ocr", {"window": -512}, "window is 0 or more, not -512."),
         ("hrnet_v1", {"classes": 0, **SMALL}, "classes is at least 1, not 0."),
     ],

@@ -17,6 +17,7 @@ from models.training.rigs_draw import markers, stand, wires
 from models.training.rigs_lookalikes import LOOKALIKES
 from models.training.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
 from models.training.trainer import Settings, Trainer
+from plugin.cli import remove
 
 ENOUGH = Strewn(1, 1, 2, 1)
 
@@ -231,13 +232,23 @@ def test_the_score_counts_overlap_and_coverage():
     truth[5:10, 5:10], truth[15, :] = MARKER, WIRE
     said = np.zeros((20, 20), np.uint8)
     said[5:10, 7:12] = MARKER
-    score = evaluate_segment.measure(lambda picture: said, [Rigged(np.zeros((20, 20, 3), np.float32), truth)])
+    mask = np.zeros((20, 20), bool)
+    mask[13, :], mask[0, 0] = True, True
+    found = evaluate_segment.Found(said, mask)
+    score = evaluate_segment.measure(lambda picture: found, [Rigged(np.zeros((20, 20, 3), np.float32), truth)])
     assert score.iou[MARKER] == pytest.approx(15 / 35)
     assert score.iou[WIRE] == 0
     assert score.coverage[MARKER] > 0.99  # two pixels short, and grown by two
     assert score.coverage[WIRE] == 0
     assert score.all_covered == pytest.approx(25 / 45)
+    assert list(score.removal[[MARKER, WIRE]]) == [0, 1]
+    assert score.all_removed == pytest.approx(20 / 45)
+    assert score.wiped == 5 * 20 + 7
     assert any("marker" in line and "0.429" in line for line in evaluate_segment.table(score))
+
+
+def test_the_mask_for_removal_is_what_the_command_asks_of_segment():
+    assert f"threshold={evaluate_segment.REMOVED}" in remove.FINDING
 
 
 def test_families_of_scenes_follow_one_another(monkeypatch):
@@ -283,7 +294,9 @@ class Looker(torch.nn.Module):
 def test_a_picture_is_judged_in_tiles_of_the_size_that_the_network_learned_from():
     shown = np.random.default_rng(1).random((150, 210, 3), np.float32)
     looker, whole = Looker(64), Looker(0)
-    np.testing.assert_array_equal(evaluate_segment.labels_of(looker, shown), evaluate_segment.labels_of(whole, shown))
+    for tiled, at_once in zip(evaluate_segment.find(looker, shown), evaluate_segment.find(whole, shown), strict=True):
+        np.testing.assert_array_equal(tiled, at_once)
+        assert len(np.unique(tiled)) == 2
     assert set(looker.sizes) == {(64, 64)}
     assert whole.sizes == [(150, 210)]
     assert segment.FrameStage.windows == ((segment.OPTIONS["window"], 1),)
@@ -295,6 +308,6 @@ BUNDLED = Path(weights.__file__).parent / "bundled" / "segment_rigs.safetensors"
 def test_the_bundled_weights_find_unseen_rigs():
     model = evaluate_segment.load(BUNDLED)
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
-    score = evaluate_segment.measure(lambda picture: evaluate_segment.labels_of(model, picture), shown)
-    assert score.all_covered > 0.89
-    assert (score.iou[1:] > [0.59, 0.61, 0.92]).all()
+    score = evaluate_segment.measure(lambda picture: evaluate_segment.find(model, picture), shown)
+    assert score.all_covered > 0.9
+    assert (score.iou[1:] > [0.6, 0.64, 0.92]).all()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
 
 from ..carafe import CarafePack
 from .backbone import HRNet, conv_norm
@@ -114,10 +115,10 @@ class HRNetOCR(JoinedHRNet):
     classes: K; ocr_channels, key_channels: of the head's features and of its comparisons; magnify: the factor by which
     CARAFE enlarges the features before the classifier (published: 1, without); detail_channels: of features at the
     picture's own size that join the enlarged ones, for what is a pixel wide (published: 0, without; with them `magnify`
-    equals `stem_stride`); window: side of the pictures that it learned from, 0 where that is not known: classes are
-    described by what one picture shows of them, so larger ones are better seen in tiles of that size; width, body,
-    upsampler, stem_channels, stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a
-    body.
+    equals `stem_stride`); detail_blocks: residual blocks at that size after they joined, for cleaner edges; window:
+    side of the pictures that it learned from, 0 where that is not known: classes are described by what one picture
+    shows of them, so larger ones are better seen in tiles of that size; width, body, upsampler, stem_channels,
+    stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class HRNetOCR(JoinedHRNet):
         stem_stride: int = 4,
         magnify: int = 1,
         detail_channels: int = 0,
+        detail_blocks: int = 0,
         window: int = 0,
     ) -> None:
         super().__init__(width, upsampler, body, stem_channels, stem_stride)
@@ -139,6 +141,8 @@ class HRNetOCR(JoinedHRNet):
             raise ValueError(f"magnify is at least 1, not {magnify}.")
         if detail_channels and magnify != stem_stride:
             raise ValueError(f"With detail_channels magnify equals stem_stride, {stem_stride}, not {magnify}.")
+        if detail_blocks and not detail_channels:
+            raise ValueError(f"detail_blocks need detail_channels; without them it is 0, not {detail_blocks}.")
         if window < 0:
             raise ValueError(f"window is 0 or more, not {window}.")
         self.window = window
@@ -154,7 +158,9 @@ class HRNetOCR(JoinedHRNet):
             self.magnifier = CarafePack(ocr_channels, magnify, up_kernel=3, compressed_channels=min(ocr_channels, 64))
         if detail_channels:
             self.detail = conv_norm(3, detail_channels)
-            self.fine_head = conv_norm(ocr_channels + detail_channels, 2 * detail_channels)
+            fine = 2 * detail_channels
+            self.fine_head = conv_norm(ocr_channels + detail_channels, fine)
+            self.fine_blocks = nn.Sequential(*(BasicBlock(fine, fine) for _ in range(detail_blocks)))
 
     def forward(self, x: Tensor) -> OCROutput:
         """x [N,3,H,W] from `normalize`, of any size -> logits (aux, out) [N,K,h,w], `out` larger by `magnify`.
@@ -170,7 +176,7 @@ class HRNetOCR(JoinedHRNet):
             described = self.magnifier(described)
         if hasattr(self, "detail"):
             described = described[..., : x.shape[2], : x.shape[3]]
-            described = self.fine_head(torch.cat([described, self.detail(x)], dim=1))
+            described = self.fine_blocks(self.fine_head(torch.cat([described, self.detail(x)], dim=1)))
         return OCROutput(aux, self.cls_head(described))
 
 

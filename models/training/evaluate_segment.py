@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,9 +33,20 @@ HEIGHT, WIDTH = 1080, 1920
 # Nothing in training draws from this seed.
 UNSEEN = 90211
 GROWN = 2
+# How likely a pixel of the mask that things are removed with is some rig's: what `cleanplate remove` asks of Segment.
+REMOVED = 0.25
 # Scenes as they are filmed. Not: mosaics (`leaves`, half of `night`), in which no one can tell a marker from a disc.
 FILMED = ("room", "facade", "foliage", "landscape", "backdrop", "spectrum")
-Answer = Callable[[Array], Labels]
+
+
+class Found(NamedTuple):
+    """`labels` (h, w): the likeliest of CLASSES at each pixel; `mask` (h, w) bool: what removal takes for a rig."""
+
+    labels: Labels
+    mask: NDArray[np.bool_]
+
+
+Answer = Callable[[Array], Found]
 
 
 def scene(number: int, families: Sequence[str] = FILMED) -> Rigged:
@@ -60,12 +72,16 @@ def _figure(rng: np.random.Generator) -> Layer:
 
 @dataclass
 class Score:
-    """What was counted over all pictures: `both`, `truth` and `said` pixels of each class, and `covered` ones."""
+    """What was counted over all pictures: `both`, `truth` and `said` pixels of each class; `covered` ones, and those
+    that the mask for removal covers, `removed`; and how many pixels this mask has, grown: `wiped`.
+    """
 
     both: NDArray[np.int64]
     truth: NDArray[np.int64]
     said: NDArray[np.int64]
     covered: NDArray[np.int64]
+    removed: NDArray[np.int64]
+    wiped: int = 0
 
     @property
     def iou(self) -> NDArray[np.float64]:
@@ -78,38 +94,62 @@ class Score:
         return np.asarray(self.covered / np.maximum(self.truth, 1))
 
     @property
+    def removal(self) -> NDArray[np.float64]:
+        """Share of each class's pixels inside the mask that removal takes, grown by GROWN pixels."""
+        return np.asarray(self.removed / np.maximum(self.truth, 1))
+
+    @property
     def all_covered(self) -> float:
-        """Share of all rigs' pixels inside that mask."""
-        return float(self.covered[1:].sum() / max(1, self.truth[1:].sum()))
+        """Share of all rigs' pixels inside the mask of all rigs, grown."""
+        return _share(self.covered[1:].sum(), self.truth[1:].sum())
+
+    @property
+    def all_removed(self) -> float:
+        """Share of all rigs' pixels inside the mask that removal takes, grown."""
+        return _share(self.removed[1:].sum(), self.truth[1:].sum())
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / max(1, whole))
 
 
 def measure(answer: Answer, shown: Sequence[Rigged]) -> Score:
-    """The score of `answer` (picture -> labels) over some pictures."""
-    score = Score(*(np.zeros(len(CLASSES), np.int64) for _ in range(4)))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWN + 1, 2 * GROWN + 1))
+    """The score of `answer` over some pictures."""
+    score = Score(*(np.zeros(len(CLASSES), np.int64) for _ in range(5)))
     for example in shown:
-        said = answer(example.src)
-        grown = cv2.dilate((said > 0).astype(np.uint8), kernel) > 0
+        said, mask = answer(example.src)
+        covered, removed = grown(said > 0), grown(mask)
+        score.wiped += int(removed.sum())
         for k in range(len(CLASSES)):
             truth = example.labels == k
             score.both[k] += int((truth & (said == k)).sum())
             score.truth[k] += int(truth.sum())
             score.said[k] += int((said == k).sum())
-            score.covered[k] += int((truth & grown).sum())
+            score.covered[k] += int((truth & covered).sum())
+            score.removed[k] += int((truth & removed).sum())
     return score
+
+
+def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The mask (h, w) with all that lies within GROWN pixels of it."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * GROWN + 1, 2 * GROWN + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
 
 
 def table(score: Score) -> Iterator[str]:
     """Lines of the table."""
-    yield f"{'class':<10}{'IoU':>8}{'coverage':>10}{'share of pixels':>17}"
+    pixels = score.truth.sum()
+    yield f"{'class':<10}{'IoU':>8}{'coverage':>10}{'for removal':>13}{'share of pixels':>17}"
     for k, name in enumerate(CLASSES):
-        covered = f"{score.coverage[k]:>10.3f}" if k else f"{'':>10}"
-        yield f"{name:<10}{score.iou[k]:>8.3f}{covered}{score.truth[k] / score.truth.sum():>17.4f}"
-    yield f"{'all rigs':<10}{'':>8}{score.all_covered:>10.3f}{score.truth[1:].sum() / score.truth.sum():>17.4f}"
+        covered = f"{score.coverage[k]:>10.3f}{score.removal[k]:>13.3f}" if k else f"{'':>23}"
+        yield f"{name:<10}{score.iou[k]:>8.3f}{covered}{score.truth[k] / pixels:>17.4f}"
+    rigs = score.truth[1:].sum() / pixels
+    yield f"{'all rigs':<10}{'':>8}{score.all_covered:>10.3f}{score.all_removed:>13.3f}{rigs:>17.4f}"
+    yield f"{'removal mask':<41}{score.wiped / pixels:>17.4f}"
 
 
-def labels_of(model: HRNetOCR, picture: Array) -> Labels:
-    """The likeliest of CLASSES at every pixel of a picture (h, w, 3): whatever is no rig counts as other.
+def find(model: HRNetOCR, picture: Array) -> Found:
+    """What the network finds in a picture (h, w, 3): whatever is no rig counts as other.
 
     The picture is seen in tiles of the size that the network learned from, as Segment does.
     """
@@ -122,8 +162,11 @@ def labels_of(model: HRNetOCR, picture: Array) -> Labels:
 
     side = model.window or max(height, width)
     with torch.inference_mode():
-        rows = [rows.argmax(0) for _, rows in blended((height, width), side, int(OVERLAP * side), answer)]
-    return np.asarray(torch.cat(rows).numpy(), np.uint8)
+        rows = [
+            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED)
+            for _, rows in blended((height, width), side, int(OVERLAP * side), answer)
+        ]
+    return Found(*(torch.cat(parts).numpy() for parts in zip(*rows, strict=True)))
 
 
 def load(path: Path) -> HRNetOCR:
@@ -141,10 +184,11 @@ def main() -> int:
     options = parser.parse_args()
     model = load(options.weights)
     shown = [scene(number, options.families) for number in range(options.scenes)]
-    score = measure(lambda picture: labels_of(model, picture), shown)
+    score = measure(lambda picture: find(model, picture), shown)
     print(
         f"{options.scenes} unseen procedural scenes ({', '.join(options.families)}) at {WIDTH}x{HEIGHT}; "
-        f"coverage: inside the mask of all rigs grown by {GROWN} pixels"
+        f"coverage: inside the mask of all rigs grown by {GROWN} pixels; for removal: inside that of pixels which are "
+        f"some rig's with a probability of {REMOVED}, grown as well"
     )
     for line in table(score):
         print(line)

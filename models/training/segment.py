@@ -31,6 +31,7 @@ OPTIONS: dict[str, int | str] = {
     "key_channels": 24,
     "magnify": 4,
     "detail_channels": 8,
+    "detail_blocks": 2,
     "window": 512,
 }
 # How the rigs are painted in the log's pictures: red, green, blue; what is taken for them is grey.
