@@ -71,6 +71,8 @@ class Segment:
         views = [View(p, scale, flip, weight) for p, weight in pictures for scale in sizes for flip in flips]
         maps, tile, more = self._maps(views, network, params, inputs, device)
         notes += more
+        if params["dropShort"] and network.names.shortest:
+            maps.drop_short(network.chosen, network.names.shortest, network.names.rest[0], params["threshold"])
         alpha, layers = self._mattes(maps, proxy, network, params)
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
@@ -139,7 +141,7 @@ class Segment:
                 maps = Maps.empty((height, width), len(network.chosen), device.torch_device)
                 with torch.inference_mode():
                     for top, rows in blended((height, width), tile, int(OVERLAP * tile), answer):
-                        maps.take(top, rows, network.chosen)
+                        maps.take(top, rows, network.chosen, network.names.rest)
                 return maps
 
             maps, notes = run_guarded(run, lambda maps: [maps.confidence], device.dtype)

@@ -243,6 +243,43 @@ def test_whatever_the_threshold_sure_answers_stay_and_order_is_kept(threshold, s
         assert (alpha[0], alpha[-1]) == (0, 1)
 
 
+@pytest.fixture
+def particular(tmp_path):
+    """Settings with a list of classes that says how long markers must be."""
+
+    def settings(length):
+        own = tmp_path / f"{length}.yaml"
+        own.write_text(f"classes: [other, marker, wire, stand]\nbackground: [other]\nshortest: {{marker: {length}}}\n")
+        return {"classList": str(own)}
+
+    return settings
+
+
+def test_pieces_too_short_for_their_class_are_left_out_of_mattes_and_ids(particular):
+    inputs = ArrayInputs(Source=picture(coloured()))
+    shown = {"classLayers": True, "classes": "marker, wire"}
+    kept, gone, asked = (
+        render("Segment", 1, inputs, PixelwiseDevice(), **shown, **settings).images
+        for settings in (particular(28), particular(29), {**particular(29), "dropShort": False})
+    )
+    assert kept["alpha"][30, 20, 0] > 0.99  # the marker's diagonal is 28.3 pixels
+    around = slice(18, 42), slice(8, 32)
+    assert all(gone[name][around].max() == 0 for name in ("alpha", "class marker", "ids"))
+    np.testing.assert_allclose(gone["class wire"], kept["class wire"], atol=0.01)
+    for name, image in kept.items():
+        np.testing.assert_array_equal(asked[name], image)
+
+
+def test_what_is_too_short_is_judged_as_the_matte_is_cut(particular):
+    """At a threshold of 0 all is one piece; with only wires chosen, no marker counts."""
+    inputs = ArrayInputs(Source=picture(coloured()))
+    whole = render("Segment", 1, inputs, PixelwiseDevice(), threshold=0.0, **particular(60)).images
+    assert whole["alpha"][30, 20, 0] > 0.99
+    assert whole["ids"][30, 20, 0] == 0
+    wires = render("Segment", 1, inputs, PixelwiseDevice(), classes="wire", **particular(29)).images
+    assert wires["alpha"][6, 50, 0] > 0.99
+
+
 @pytest.mark.parametrize("edge", [40, 43])
 def test_edges_are_snapped_to_the_picture(edge):
     """A blurred matte that is a pixel off gets an edge where the picture has one; on flat ground it stays soft."""

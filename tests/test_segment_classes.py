@@ -86,6 +86,29 @@ def test_a_list_without_names_or_with_one_twice_is_refused(tmp_path, text):
         classes.read(tmp_path / "own.txt")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("shortest: {c: 5}", "how many pixels long its classes are, such as wire: 64"),
+        ("shortest: {b: long}", "how many pixels long"),
+        ("shortest: 5", "how many pixels long"),
+        ("shortest: {b: 5}\nbackground: []", "no background for what is shorter"),
+    ],
+)
+def test_lengths_belong_to_classes_beside_a_background(tmp_path, text, sentence):
+    background = "" if "background" in text else "\nbackground: [a]"
+    (tmp_path / "own.yaml").write_text(f"classes: [a, b]\n{text}{background}\n")
+    with pytest.raises(WeightsError, match=sentence):
+        classes.read(tmp_path / "own.yaml")
+
+
+def test_wires_have_a_shortest_length():
+    rigs = classes.of_weights("segment_rigs", "", 11)
+    assert dict(zip(rigs.names, rigs.shortest, strict=True))["wire"] > 0
+    assert sum(length > 0 for length in rigs.shortest) == 1
+    assert classes.known()["rigs"].shortest == ()
+
+
 def test_a_mirrored_pair_must_exist(tmp_path):
     (tmp_path / "own.yaml").write_text("classes: [a, b]\nmirrored: [[a, c]]\n")
     with pytest.raises(WeightsError, match="mirrored pair that is no class"):

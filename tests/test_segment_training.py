@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from local_engine import ArrayInputs, LocalDevice, picture, render
 
 from models import weights
 from models.hrnet_ocr import OCROutput
@@ -17,6 +18,7 @@ from models.training.rigs_draw import markers, stand, wires
 from models.training.rigs_lookalikes import LOOKALIKES
 from models.training.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
 from models.training.trainer import Settings, Trainer
+from nodes.picture import srgb_decode
 from plugin.cli import remove
 
 ENOUGH = Strewn(1, 1, 2, 1)
@@ -303,6 +305,30 @@ def test_a_picture_is_judged_in_tiles_of_the_size_that_the_network_learned_from(
 
 
 BUNDLED = Path(weights.__file__).parent / "bundled" / "segment_rigs.safetensors"
+
+
+class BundledDevice(LocalDevice):
+    def __init__(self):
+        self.network = evaluate_segment.load(BUNDLED)
+        super().__init__(**weights.resolve(BUNDLED).options)
+
+    def model(self, *which):
+        return self.network
+
+
+def test_what_is_judged_is_what_the_node_makes():
+    device, shown = BundledDevice(), evaluate_segment.scene(0).src[300:600, 200:700]
+    expected = evaluate_segment.find(device.network, shown, flip=True)
+    inputs = ArrayInputs(Source=picture(srgb_decode(torch.from_numpy(shown)).numpy()))
+    settings = {"classList": "rigs_and_lookalikes", "classes": "marker, wire, stand", "flip": True}
+    likely = render("Segment", 1, inputs, device, classLayers=True, **settings).images
+    layers = [likely[f"class {name}"] for name in CLASSES[1:]]
+    labels = np.concatenate([1 - likely["alpha"], *layers], axis=2).argmax(2)
+    assert expected.labels.any()
+    assert (labels == expected.labels).mean() > 0.9999
+    asked = dict(text.split("=") for text in remove.FINDING)
+    mask = render("Segment", 1, inputs, device, **settings, **asked).images["alpha"][..., 0]
+    assert ((mask >= 0.5) == expected.mask).mean() > 0.9999
 
 
 def test_the_bundled_weights_find_unseen_rigs():

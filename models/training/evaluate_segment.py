@@ -1,6 +1,6 @@
 """Measures Segment weights on unseen procedural rigs at HD: IoU of each class, and how much of a rig the mask covers.
 
-python -m models.training.evaluate_segment WEIGHTS [--scenes 24] [--families leaves]
+python -m models.training.evaluate_segment WEIGHTS [--scenes 24] [--families leaves] [--flip]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from models import weights
 from models.hrnet_ocr import HRNetOCR, normalize, resize_logits
+from models.pieces import too_short
 from models.tiles import OVERLAP, Tile, blended
 from models.training.pool import View
 from models.training.procedural import background, sprite
@@ -28,6 +29,7 @@ from models.training.procedural.fields import Array
 from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
 from models.training.rigs_paint import CLASSES, Labels, Layer, Sheet
 from models.training.segment import rigs_alone
+from models.weights import classes
 
 HEIGHT, WIDTH = 1080, 1920
 # Nothing in training draws from this seed.
@@ -35,6 +37,8 @@ UNSEEN = 90211
 GROWN = 2
 # How likely a pixel of the mask that things are removed with is some rig's: what `cleanplate remove` asks of Segment.
 REMOVED = 0.25
+# How long the pieces of each of CLASSES must be, in pixels.
+SHORTEST = classes.known()["rigs_and_lookalikes"].shortest[: len(CLASSES)]
 # Scenes as they are filmed. Not: mosaics (`leaves`, half of `night`), in which no one can tell a marker from a disc.
 FILMED = ("room", "facade", "foliage", "landscape", "backdrop", "spectrum")
 
@@ -70,17 +74,21 @@ def _figure(rng: np.random.Generator) -> Layer:
     return layer(rng, [codes], way, View(HEIGHT, WIDTH, HEIGHT), kind)
 
 
+def _none() -> NDArray[np.int64]:
+    return np.zeros(len(CLASSES), np.int64)
+
+
 @dataclass
 class Score:
     """What was counted over all pictures: `both`, `truth` and `said` pixels of each class; `covered` ones, and those
     that the mask for removal covers, `removed`; and how many pixels this mask has, grown: `wiped`.
     """
 
-    both: NDArray[np.int64]
-    truth: NDArray[np.int64]
-    said: NDArray[np.int64]
-    covered: NDArray[np.int64]
-    removed: NDArray[np.int64]
+    both: NDArray[np.int64] = field(default_factory=_none)
+    truth: NDArray[np.int64] = field(default_factory=_none)
+    said: NDArray[np.int64] = field(default_factory=_none)
+    covered: NDArray[np.int64] = field(default_factory=_none)
+    removed: NDArray[np.int64] = field(default_factory=_none)
     wiped: int = 0
 
     @property
@@ -115,7 +123,7 @@ def _share(part: int, whole: int) -> float:
 
 def measure(answer: Answer, shown: Sequence[Rigged]) -> Score:
     """The score of `answer` over some pictures."""
-    score = Score(*(np.zeros(len(CLASSES), np.int64) for _ in range(5)))
+    score = Score()
     for example in shown:
         said, mask = answer(example.src)
         covered, removed = grown(said > 0), grown(mask)
@@ -148,25 +156,34 @@ def table(score: Score) -> Iterator[str]:
     yield f"{'removal mask':<41}{score.wiped / pixels:>17.4f}"
 
 
-def find(model: HRNetOCR, picture: Array) -> Found:
-    """What the network finds in a picture (h, w, 3): whatever is no rig counts as other.
+def find(model: HRNetOCR, picture: Array, flip: bool = False) -> Found:
+    """What the network finds in a picture (h, w, 3), as Segment does: whatever is no rig counts as other, the picture
+    is seen in tiles of the size that the network learned from, and pieces that are too short are dropped.
 
-    The picture is seen in tiles of the size that the network learned from, as Segment does.
+    flip: the mean of what it says of the picture and of its mirror image.
     """
     whole = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None])
     height, width = picture.shape[:2]
 
     def answer(where: Tile) -> Tensor:
-        tile = where.of(whole).contiguous(memory_format=torch.channels_last)
-        return rigs_alone(resize_logits(model(tile).out, tile.shape[2:]))[0].softmax(0)
+        tile = where.of(whole)
+        said = _probabilities(model, tile)
+        return (said + _probabilities(model, tile.flip(-1)).flip(-1)) / 2 if flip else said
 
     side = model.window or max(height, width)
     with torch.inference_mode():
         rows = [
-            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED)
+            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED, rows[1:].argmax(0).byte() + 1)
             for _, rows in blended((height, width), side, int(OVERLAP * side), answer)
         ]
-    return Found(*(torch.cat(parts).numpy() for parts in zip(*rows, strict=True)))
+    labels, mask, rigs = (torch.cat(parts).numpy() for parts in zip(*rows, strict=True))
+    labels[too_short(labels > 0, labels, SHORTEST)] = 0
+    return Found(labels, mask & ~too_short(mask, rigs, SHORTEST))
+
+
+def _probabilities(model: HRNetOCR, tile: Tensor) -> Tensor:
+    tile = tile.contiguous(memory_format=torch.channels_last)
+    return rigs_alone(resize_logits(model(tile).out, tile.shape[2:]))[0].softmax(0)
 
 
 def load(path: Path) -> HRNetOCR:
@@ -181,10 +198,11 @@ def main() -> int:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--families", nargs="+", default=FILMED, choices=FAMILIES, help="of backgrounds")
+    parser.add_argument("--flip", action="store_true", help="look at the mirrored picture as well and average")
     options = parser.parse_args()
     model = load(options.weights)
     shown = [scene(number, options.families) for number in range(options.scenes)]
-    score = measure(lambda picture: find(model, picture), shown)
+    score = measure(lambda picture: find(model, picture, options.flip), shown)
     print(
         f"{options.scenes} unseen procedural scenes ({', '.join(options.families)}) at {WIDTH}x{HEIGHT}; "
         f"coverage: inside the mask of all rigs grown by {GROWN} pixels; for removal: inside that of pixels which are "

@@ -24,6 +24,7 @@ class ClassList:
     """`names` in the order of the network's answers; `background` those that a matte never means.
 
     `mirrored` are pairs of indices that change places when the picture is flipped, such as left and right arm.
+    `shortest`: for each class how many pixels long a piece of it must be, or () where nothing is too short.
     """
 
     id: str
@@ -31,6 +32,12 @@ class ClassList:
     names: tuple[str, ...]
     background: tuple[str, ...] = ()
     mirrored: tuple[tuple[int, int], ...] = ()
+    shortest: tuple[float, ...] = ()
+
+    @property
+    def rest(self) -> list[int]:
+        """The indices of the background's classes."""
+        return [self.names.index(name) for name in self.background]
 
     def flipped(self) -> list[int]:
         """For each class the one whose answer on a flipped picture is its own."""
@@ -144,7 +151,20 @@ def _made(name: str, raw: Any, path: Path) -> ClassList:
         raise WeightsError(
             f"the class list {path} has a background or a mirrored pair that is no class of it"
         ) from None
-    return ClassList(name, str(raw.get("title", name)), names, background, mirrored)
+    return ClassList(name, str(raw.get("title", name)), names, background, mirrored, _shortest(raw, names, path))
+
+
+def _shortest(raw: Any, names: tuple[str, ...], path: Path) -> tuple[float, ...]:
+    lengths = raw.get("shortest") or {}
+    try:
+        pixels = {names.index(str(name)): float(length) for name, length in lengths.items()}
+    except (AttributeError, ValueError, TypeError):
+        raise WeightsError(
+            f"the class list {path} must say under 'shortest' how many pixels long its classes are, such as wire: 64"
+        ) from None
+    if pixels and not raw.get("background"):
+        raise WeightsError(f"the class list {path} has a shortest length but no background for what is shorter")
+    return tuple(pixels.get(i, 0.0) for i in range(len(names))) if pixels else ()
 
 
 def _texts(raw: Iterable[Any] | None) -> tuple[str, ...]:

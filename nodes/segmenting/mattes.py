@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.pieces import too_short
 from models.rvm.guided_filter import FastGuidedFilterRefiner
 
 # Whole numbers up to here survive half float.
@@ -17,23 +18,41 @@ MOST_CLASSES = 2048
 
 @dataclass
 class Maps:
-    """A frame's answer: `chosen` [C,H,W] probabilities of the chosen classes, `ids` and `confidence` [1,H,W]."""
+    """A frame's answer: `chosen` [C,H,W] probabilities of the chosen classes, `things` [1,H,W] that of all but the
+    background, `ids` and `confidence` [1,H,W].
+    """
 
     chosen: Tensor
+    things: Tensor
     ids: Tensor
     confidence: Tensor
 
     @staticmethod
     def empty(size: tuple[int, int], count: int, device: torch.device) -> Maps:
         height, width = size
-        return Maps(*(torch.empty(n, height, width, device=device) for n in (count, 1, 1)))
+        return Maps(*(torch.empty(n, height, width, device=device) for n in (count, 1, 1, 1)))
 
-    def take(self, top: int, rows: Tensor, classes: Sequence[int]) -> None:
+    def take(self, top: int, rows: Tensor, classes: Sequence[int], background: Sequence[int]) -> None:
         """Fills in rows [K,h,W] of probabilities from `top` on."""
         here = slice(top, top + rows.shape[1])
         self.chosen[:, here] = rows[list(classes)]
         self.confidence[0, here], best = rows.max(0)
         self.ids[0, here] = best.float()
+        self.things[0, here] = 1 - rows[list(background)].sum(0)
+
+    def drop_short(self, classes: Sequence[int], shortest: Sequence[float], background: int, threshold: float) -> None:
+        """Takes away pieces shorter than their class can be; `shortest`: pixels, by class id.
+
+        Pieces are those of all things together, so that a wire is not cut where a stand crosses it: for `chosen` at
+        the matte's `threshold`, for `ids`, which become `background`, where things are likelier than that.
+        """
+        likeliest = torch.as_tensor(classes, device=self.ids.device)[self.chosen.argmax(0)]
+        self.chosen *= ~self._short(likeliest, shortest, threshold)
+        self.ids[0].masked_fill_(self._short(self.ids[0].int(), shortest, 0.5), background)
+
+    def _short(self, kinds: Tensor, shortest: Sequence[float], threshold: float) -> Tensor:
+        found = (self.things[0] >= threshold).cpu().numpy()
+        return torch.from_numpy(too_short(found, kinds.cpu().numpy(), shortest)).to(self.ids.device)
 
 
 def snapped(matte: Tensor, picture: Tensor, reach: int) -> Tensor:

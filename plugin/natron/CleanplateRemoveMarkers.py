@@ -7,7 +7,17 @@ from typing import Any
 
 from cleanplate_groups import PREFIX, Builder  # type: ignore[import-not-found]
 
-FOUND = ("classes", "threshold", "softness", "scales", "flip", "smoothFrames", "followMotion", "weights")
+FOUND = (
+    "classes",
+    "threshold",
+    "softness",
+    "dropShort",
+    "scales",
+    "flip",
+    "smoothFrames",
+    "followMotion",
+    "weights",
+)
 FILLED = ("model", "maskThreshold", "grow", "feather", "mode", "context", "reach", "grain", "inputSpace", "weights")
 
 
