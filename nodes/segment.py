@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.hrnet_ocr import HRNetOCR
+from models.hrnet_ocr.classify import probabilities
 from models.tiles import GRID, OVERLAP, Tile, blended
 from models.weights import WeightsError, classes
 from models.weights.classes import ClassList
@@ -20,7 +21,6 @@ from nodes.footage.frame import Frame
 from nodes.ladder import descend
 from nodes.network import choose_weights, run_guarded
 from nodes.picture import Proxy, make_proxy, premultiply, to_pixels
-from nodes.segmenting.classify import probabilities
 from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
 from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
 

@@ -26,7 +26,7 @@ Labels = NDArray[np.uint8]
 
 
 def segment(files: Sequence[Path], scenes: int = SCENES) -> Table:
-    """Every file's network alone, and for each class the window and threshold of local contrast that fit it best."""
+    """Every file as the node uses it, and for each class the window and threshold of local contrast that fit best."""
     shown = [evaluate_segment.scene(number) for number in range(scenes)]
     height, width = shown[0].labels.shape
     names = list(CLASSES)[1:]
@@ -42,7 +42,7 @@ def segment(files: Sequence[Path], scenes: int = SCENES) -> Table:
         found = [evaluate_segment.find(model, one.src) for one in shown]
         score = evaluate_segment.measure(partial(_next, iter(found)), shown)
         values = [*score.iou[1:], score.all_covered, score.all_removed]
-        table.rows.append((f"{file.stem}, the network alone", values))
+        table.rows.append((f"{file.stem}, the node at its defaults", values))
         if not table.cases:
             said = [labels for labels, _ in found]
             wrong = [1 - _iou_of_rigs(labels, one.labels) for labels, one in zip(said, shown, strict=True)]

@@ -250,7 +250,7 @@ def test_the_score_counts_overlap_and_coverage():
 
 
 def test_the_mask_for_removal_is_what_the_command_asks_of_segment():
-    assert f"threshold={evaluate_segment.REMOVED}" in remove.FINDING
+    assert {f"threshold={evaluate_segment.REMOVED}", "dropShort=false"} < set(remove.FINDING)
 
 
 def test_families_of_scenes_follow_one_another(monkeypatch):
@@ -285,11 +285,12 @@ class Looker(torch.nn.Module):
     def __init__(self, window):
         super().__init__()
         self.window, self.sizes = window, []
+        self.gain = torch.nn.Parameter(torch.tensor(10.0))
 
     def forward(self, x):
         self.sizes.append(tuple(x.shape[2:]))
         logits = torch.zeros(1, len(KINDS), *x.shape[2:])
-        logits[:, MARKER] = x[:, 0] * 10
+        logits[:, MARKER] = x[:, 0] * self.gain
         return OCROutput(logits, logits)
 
 
@@ -317,7 +318,7 @@ class BundledDevice(LocalDevice):
 
 
 def test_what_is_judged_is_what_the_node_makes():
-    device, shown = BundledDevice(), evaluate_segment.scene(0).src[300:600, 200:700]
+    device, shown = BundledDevice(), evaluate_segment.scene(0).src[300:556, 200:520]
     expected = evaluate_segment.find(device.network, shown, flip=True)
     inputs = ArrayInputs(Source=picture(srgb_decode(torch.from_numpy(shown)).numpy()))
     settings = {"classList": "rigs_and_lookalikes", "classes": "marker, wire, stand", "flip": True}
@@ -336,4 +337,4 @@ def test_the_bundled_weights_find_unseen_rigs():
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
     score = evaluate_segment.measure(lambda picture: evaluate_segment.find(model, picture), shown)
     assert score.all_covered > 0.9
-    assert (score.iou[1:] > [0.6, 0.64, 0.92]).all()
+    assert (score.iou[1:] > [0.62, 0.66, 0.93]).all()

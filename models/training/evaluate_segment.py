@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import weights
-from models.hrnet_ocr import HRNetOCR, normalize, resize_logits
+from models.hrnet_ocr import HRNetOCR
+from models.hrnet_ocr.classify import probabilities
 from models.pieces import too_short
 from models.tiles import OVERLAP, Tile, blended
 from models.training.pool import View
@@ -28,7 +29,6 @@ from models.training.procedural.backgrounds import FAMILIES
 from models.training.procedural.fields import Array
 from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
 from models.training.rigs_paint import CLASSES, Labels, Layer, Sheet
-from models.training.segment import rigs_alone
 from models.weights import classes
 
 HEIGHT, WIDTH = 1080, 1920
@@ -158,32 +158,28 @@ def table(score: Score) -> Iterator[str]:
 
 def find(model: HRNetOCR, picture: Array, flip: bool = False) -> Found:
     """What the network finds in a picture (h, w, 3), as Segment does: whatever is no rig counts as other, the picture
-    is seen in tiles of the size that the network learned from, and pieces that are too short are dropped.
+    is seen in tiles of the size that the network learned from, and labels of pieces that are too short are dropped.
 
-    flip: the mean of what it says of the picture and of its mirror image.
+    flip: its mirror image is seen as well.
     """
-    whole = normalize(torch.from_numpy(picture).permute(2, 0, 1)[None])
+    whole = torch.from_numpy(picture).permute(2, 0, 1)[None]
     height, width = picture.shape[:2]
+    looks = (False, True) if flip else (False,)
 
     def answer(where: Tile) -> Tensor:
         tile = where.of(whole)
-        said = _probabilities(model, tile)
-        return (said + _probabilities(model, tile.flip(-1)).flip(-1)) / 2 if flip else said
+        said = torch.stack([probabilities(model, tile, flipped=look) for look in looks]).mean(0)
+        return torch.cat([said[:1] + said[len(CLASSES) :].sum(0, keepdim=True), said[1 : len(CLASSES)]])
 
     side = model.window or max(height, width)
     with torch.inference_mode():
         rows = [
-            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED, rows[1:].argmax(0).byte() + 1)
+            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED)
             for _, rows in blended((height, width), side, int(OVERLAP * side), answer)
         ]
-    labels, mask, rigs = (torch.cat(parts).numpy() for parts in zip(*rows, strict=True))
+    labels, mask = (torch.cat(parts).numpy() for parts in zip(*rows, strict=True))
     labels[too_short(labels > 0, labels, SHORTEST)] = 0
-    return Found(labels, mask & ~too_short(mask, rigs, SHORTEST))
-
-
-def _probabilities(model: HRNetOCR, tile: Tensor) -> Tensor:
-    tile = tile.contiguous(memory_format=torch.channels_last)
-    return rigs_alone(resize_logits(model(tile).out, tile.shape[2:]))[0].softmax(0)
+    return Found(labels, mask)
 
 
 def load(path: Path) -> HRNetOCR:

@@ -1,1 +1,1 @@
-"""What the Segment node is made of: tiles, views that are averaged, and mattes of classes."""
+"""What the Segment node is made of: views that are averaged, and mattes of classes."""

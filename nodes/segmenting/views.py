@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nodes.errors import ParameterError
@@ -80,11 +79,3 @@ def laid_over(neighbour: Tensor, current: Tensor) -> Tensor:
 def _grey(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     small = cv2.resize(pixels.mean(axis=2), size, interpolation=cv2.INTER_AREA)
     return np.asarray((small * 255).round(), np.uint8)
-
-
-def shown(tile: Tensor, scale: float, flipped: bool) -> Tensor:
-    """A tile [1,3,h,w] as the network sees it: resized, mirrored."""
-    if scale != 1:
-        size = [max(1, round(side * scale)) for side in tile.shape[-2:]]
-        tile = F.interpolate(tile, size, mode="bilinear", align_corners=False, antialias=True)
-    return tile.flip(-1) if flipped else tile

@@ -11,7 +11,7 @@ from nodes.errors import ParameterError
 from nodes.footage.sequence import Sequence as FileSequence
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
-FINDING = ("threshold=0.25", "softness=0.1")
+FINDING = ("threshold=0.25", "softness=0.1", "dropShort=false")
 
 
 def add_parser(commands: Any) -> None:
@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help=f"parameters of segment; {' and '.join(FINDING)} unless given",
+        help=f"parameters of segment; {', '.join(FINDING)} unless given",
     )
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"

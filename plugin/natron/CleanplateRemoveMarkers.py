@@ -57,6 +57,7 @@ def createInstance(app: Any, group: Any) -> None:
     segment.getParam("classes").setValue("wire, marker")
     segment.getParam("threshold").setValue(0.25)
     segment.getParam("softness").setValue(0.1)
+    segment.getParam("dropShort").setValue(False)
     segment.getParam("output").set("alpha")
     build.connect(segment, source)
     build.connect(inpaint, source, segment)
