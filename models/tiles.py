@@ -5,7 +5,7 @@ Only one row of tiles exists at a time: the memory is that of so many rows of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -43,6 +43,11 @@ def spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
     return [(start, start + tile) for start in starts]
 
 
+def side_at(tile: int, scale: float) -> int:
+    """Side of tiles that a network sees at a scale below 1 so that it sees as much as of `tile` pixels at scale 1."""
+    return max(GRID, round(tile / min(1.0, scale) / GRID) * GRID)
+
+
 def ramp(span: tuple[int, int], length: int, overlap: int, like: Tensor) -> Tensor:
     """Weights of a span's pixels: 1, and less over the overlap towards ends that are not the picture's own."""
     start, stop = span
@@ -72,6 +77,26 @@ def blended(
         left_over = band[:, done:].clone()
         yield row[0], band[:-1, :done].div_(band[-1:, :done])
         del band
+
+
+def summed(pictures: Sequence[Iterator[tuple[int, Tensor]]]) -> Iterator[tuple[int, Tensor]]:
+    """The sum of several pictures of one size, each in rows (top, [K,h,W]) of its own from above to below."""
+    top = 0
+    ready: list[Tensor | None] = [None] * len(pictures)
+    while True:
+        for i, picture in enumerate(pictures):
+            if ready[i] is None:
+                ready[i] = next(picture, (top, None))[1]
+        here = [rows for rows in ready if rows is not None]
+        if len(here) < len(pictures):
+            return
+        count = min(rows.shape[1] for rows in here)
+        total = here[0][:, :count].clone()
+        for rows in here[1:]:
+            total += rows[:, :count]
+        yield top, total
+        top += count
+        ready = [rows[:, count:] if rows.shape[1] > count else None for rows in here]
 
 
 def _band(

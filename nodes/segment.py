@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from models.hrnet_ocr import HRNetOCR
 from models.hrnet_ocr.classify import probabilities
-from models.tiles import GRID, OVERLAP, Tile, blended
+from models.tiles import GRID, OVERLAP, Tile, blended, side_at, summed
 from models.weights import WeightsError, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
@@ -53,6 +54,17 @@ class Network:
         count = len(self.names.names)
         return int(self.weights.options.get("window", 0)) or next(s for most, s in AUTOMATIC_TILES if count <= most)
 
+    def sides(self, tile: int, views: Sequence[View]) -> dict[int, list[View]]:
+        """Sides of tiles and the views that are seen in them.
+
+        Weights that say from what size they learned see as much at small scales, and so more of a thing's surroundings.
+        """
+        found: dict[int, list[View]] = {}
+        for view in views:
+            side = side_at(tile, view.scale) if self.weights.options.get("window") else tile
+            found.setdefault(side, []).append(view)
+        return found
+
 
 class Segment:
     """Engine of the node; see `segment.yaml` for inputs, parameters and passes."""
@@ -63,7 +75,7 @@ class Segment:
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         network = choose_network(params, device)
-        sizes = scales(params["scales"])
+        sizes = scales(params["scales"], network.weights.options.get("scales", (1.0,)))
         source = inputs.frame("Source", frame)
         proxy = make_proxy(source, params["exposure"], device.torch_device)
         pictures, notes = self._pictures(frame, source, proxy, params, inputs, device)
@@ -128,9 +140,9 @@ class Segment:
             def run(dtype: torch.dtype) -> Maps:
                 model = cast(HRNetOCR, device.model(network.asked, "hrnet_ocr", network.weights.options, dtype))
 
-                def answer(where: Tile) -> Tensor:
+                def answer(together: Sequence[View], where: Tile) -> Tensor:
                     said: Tensor | None = None
-                    for view in views:
+                    for view in together:
                         inputs.check_cancelled()
                         one = probabilities(model, where.of(view.picture), view.scale, view.flipped, mirrored)
                         one = one * (view.weight / total)
@@ -140,7 +152,11 @@ class Segment:
 
                 maps = Maps.empty((height, width), len(network.chosen), device.torch_device)
                 with torch.inference_mode():
-                    for top, rows in blended((height, width), tile, int(OVERLAP * tile), answer):
+                    parts = [
+                        blended((height, width), side, int(OVERLAP * side), partial(answer, together))
+                        for side, together in network.sides(tile, views).items()
+                    ]
+                    for top, rows in summed(parts):
                         maps.take(top, rows, network.chosen, network.names.rest)
                 return maps
 

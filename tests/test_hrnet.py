@@ -299,6 +299,8 @@ def test_normalize() -> None:
         ),
         ("hrnet_ocr", {"detail_blocks": 2}, "detail_blocks need detail_channels; without them it is 0, not 2."),
         ("hrnet_ocr", {"window": -512}, "window is 0 or more, not -512."),
+        ("hrnet_ocr", {"scales": []}, "scales are one to 6 numbers from 0.25 to 2, not "),
+        ("hrnet_ocr", {"scales": [1, 9]}, "scales are one to 6 numbers from 0.25 to 2, not "),
         ("hrnet_v1", {"classes": 0, **SMALL}, "classes is at least 1, not 0."),
     ],
 )

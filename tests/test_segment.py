@@ -45,8 +45,8 @@ class Pixelwise(nn.Module):
 
 
 class PixelwiseDevice(LocalDevice):
-    def __init__(self):
-        super().__init__(**OWN)
+    def __init__(self, **options):
+        super().__init__(**OWN, **options)
         self.network = Pixelwise()
 
     def model(self, weights, network, options, dtype=None):
@@ -185,6 +185,27 @@ def test_tiles_are_as_large_as_what_the_weights_learned_from():
     np.testing.assert_array_equal(automatic.images["alpha"], asked.images["alpha"])
     assert render("Segment", 1, inputs, trained, tile=96, **RIGS).info["tile"] == 96
     assert render("Segment", 1, inputs, device(), **RIGS).info["tile"] == 1024
+
+
+def test_weights_say_at_which_scales_they_are_best_seen():
+    inputs = ArrayInputs(Source=picture(coloured(150, 210)))
+    several = device(**OWN, window=64, scales=[0.5, 1.0])
+    own, asked, once = (render("Segment", 1, inputs, several, scales=scales, **RIGS) for scales in ("", "0.5 1", "1"))
+    np.testing.assert_array_equal(own.images["alpha"], asked.images["alpha"])
+    plain = render("Segment", 1, inputs, device(**OWN, window=64), **RIGS)
+    np.testing.assert_array_equal(once.images["alpha"], plain.images["alpha"])
+    assert np.abs(own.images["alpha"] - plain.images["alpha"]).max() > 1e-3
+
+
+def test_at_small_scales_tiles_are_larger_where_the_weights_say_what_they_learned_from():
+    def sides(looker, **params):
+        found = set()
+        looker.network.register_forward_pre_hook(lambda _, inputs: found.add(inputs[0].shape[-1]))
+        render("Segment", 1, ArrayInputs(Source=picture(coloured(260, 300))), looker, scales="0.5, 1", **params, **RIGS)
+        return found
+
+    assert sides(PixelwiseDevice(window=128)) == {128}
+    assert sides(PixelwiseDevice(), tile=128) == {64, 128}
 
 
 def test_the_smallest_tile_is_that_of_the_grid():

@@ -282,9 +282,9 @@ def test_unseen_scenes_hold_every_class(monkeypatch):
 class Looker(torch.nn.Module):
     """Says marker where the picture is bright, and remembers how large the pictures were."""
 
-    def __init__(self, window):
+    def __init__(self, window, scales=(1.0,)):
         super().__init__()
-        self.window, self.sizes = window, []
+        self.window, self.scales, self.sizes = window, scales, []
         self.gain = torch.nn.Parameter(torch.tensor(10.0))
 
     def forward(self, x):
@@ -302,6 +302,13 @@ def test_a_picture_is_judged_in_tiles_of_the_size_that_the_network_learned_from(
         assert len(np.unique(tiled)) == 2
     assert set(looker.sizes) == {(64, 64)}
     assert whole.sizes == [(150, 210)]
+    several = Looker(64, (0.5, 1.0))
+    found = evaluate_segment.find(several, shown)
+    assert set(several.sizes) == {(64, 64)}
+    assert (found.labels == evaluate_segment.find(looker, shown).labels).mean() > 0.6
+    np.testing.assert_array_equal(
+        evaluate_segment.find(several, shown, scales=(1,)), evaluate_segment.find(looker, shown)
+    )
     assert segment.FrameStage.windows == ((segment.OPTIONS["window"], 1),)
 
 
@@ -335,6 +342,6 @@ def test_what_is_judged_is_what_the_node_makes():
 def test_the_bundled_weights_find_unseen_rigs():
     model = evaluate_segment.load(BUNDLED)
     shown = [evaluate_segment.scene(number) for number in range(len(evaluate_segment.FILMED))]
-    score = evaluate_segment.measure(lambda picture: evaluate_segment.find(model, picture), shown)
+    score = evaluate_segment.measure(lambda picture: evaluate_segment.find(model, picture, scales=(1,)), shown)
     assert score.all_covered > 0.9
     assert (score.iou[1:] > [0.62, 0.66, 0.93]).all()

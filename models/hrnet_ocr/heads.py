@@ -19,6 +19,8 @@ from .ocr import SpatialGather, SpatialOCR
 from .upsampling import upsampler as upsampler_of
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Factors at which a picture can be looked at, and how many of them.
+SMALLEST_SCALE, LARGEST_SCALE, MOST_SCALES = 0.25, 2.0, 6
 
 
 class OCROutput(NamedTuple):
@@ -117,8 +119,9 @@ class HRNetOCR(JoinedHRNet):
     picture's own size that join the enlarged ones, for what is a pixel wide (published: 0, without; with them `magnify`
     equals `stem_stride`); detail_blocks: residual blocks at that size after they joined, for cleaner edges; window:
     side of the pictures that it learned from, 0 where that is not known: classes are described by what one picture
-    shows of them, so larger ones are better seen in tiles of that size; width, body, upsampler, stem_channels,
-    stem_stride: see HRNet.  A published name such as W48 or W18-small-v2 is a width and a body.
+    shows of them, so larger ones are better seen in tiles of that size; scales: factors at which a picture is best
+    seen, the answers averaged; width, body, upsampler, stem_channels, stem_stride: see HRNet.  A published name such as
+    W48 or W18-small-v2 is a width and a body.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class HRNetOCR(JoinedHRNet):
         detail_channels: int = 0,
         detail_blocks: int = 0,
         window: int = 0,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
         super().__init__(width, upsampler, body, stem_channels, stem_stride)
         if magnify < 1:
@@ -145,7 +149,11 @@ class HRNetOCR(JoinedHRNet):
             raise ValueError(f"detail_blocks need detail_channels; without them it is 0, not {detail_blocks}.")
         if window < 0:
             raise ValueError(f"window is 0 or more, not {window}.")
-        self.window = window
+        if not 0 < len(scales) <= MOST_SCALES or not all(SMALLEST_SCALE <= s <= LARGEST_SCALE for s in scales):
+            raise ValueError(
+                f"scales are one to {MOST_SCALES} numbers from {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}, not {scales}."
+            )
+        self.window, self.scales = window, tuple(scales)
         joined = sum(self.channels)
         self.conv3x3_ocr = nn.Sequential(
             nn.Conv2d(joined, ocr_channels, 3, padding=1), nn.BatchNorm2d(ocr_channels), nn.ReLU()

@@ -1,6 +1,6 @@
 """Measures Segment weights on unseen procedural rigs at HD: IoU of each class, and how much of a rig the mask covers.
 
-python -m models.training.evaluate_segment WEIGHTS [--scenes 24] [--families leaves] [--flip]
+python -m models.training.evaluate_segment WEIGHTS [--scenes 24] [--families leaves] [--flip] [--scales 1]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from models import weights
 from models.hrnet_ocr import HRNetOCR
 from models.hrnet_ocr.classify import probabilities
 from models.pieces import too_short
-from models.tiles import OVERLAP, Tile, blended
+from models.tiles import OVERLAP, Tile, blended, side_at, summed
 from models.training.pool import View
 from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
@@ -156,27 +157,28 @@ def table(score: Score) -> Iterator[str]:
     yield f"{'removal mask':<41}{score.wiped / pixels:>17.4f}"
 
 
-def find(model: HRNetOCR, picture: Array, flip: bool = False) -> Found:
+def find(model: HRNetOCR, picture: Array, flip: bool = False, scales: Sequence[float] = ()) -> Found:
     """What the network finds in a picture (h, w, 3), as Segment does: whatever is no rig counts as other, the picture
     is seen in tiles of the size that the network learned from, and labels of pieces that are too short are dropped.
 
-    flip: its mirror image is seen as well.
+    flip: its mirror image is seen as well; scales: at which it is seen, if not at those of the weights.
     """
+    scales = scales or model.scales
     whole = torch.from_numpy(picture).permute(2, 0, 1)[None]
     height, width = picture.shape[:2]
     looks = (False, True) if flip else (False,)
 
-    def answer(where: Tile) -> Tensor:
+    def answer(scale: float, where: Tile) -> Tensor:
         tile = where.of(whole)
-        said = torch.stack([probabilities(model, tile, flipped=look) for look in looks]).mean(0)
+        said = torch.stack([probabilities(model, tile, scale, look) for look in looks]).mean(0) / len(scales)
         return torch.cat([said[:1] + said[len(CLASSES) :].sum(0, keepdim=True), said[1 : len(CLASSES)]])
 
-    side = model.window or max(height, width)
+    def seen(scale: float) -> Iterator[tuple[int, Tensor]]:
+        side = side_at(model.window, scale) if model.window else max(height, width)
+        return blended((height, width), side, int(OVERLAP * side), partial(answer, scale))
+
     with torch.inference_mode():
-        rows = [
-            (rows.argmax(0).byte(), rows[0] < 1 - REMOVED)
-            for _, rows in blended((height, width), side, int(OVERLAP * side), answer)
-        ]
+        rows = [(rows.argmax(0).byte(), rows[0] < 1 - REMOVED) for _, rows in summed([seen(scale) for scale in scales])]
     labels, mask = (torch.cat(parts).numpy() for parts in zip(*rows, strict=True))
     labels[too_short(labels > 0, labels, SHORTEST)] = 0
     return Found(labels, mask)
@@ -195,10 +197,11 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--families", nargs="+", default=FILMED, choices=FAMILIES, help="of backgrounds")
     parser.add_argument("--flip", action="store_true", help="look at the mirrored picture as well and average")
+    parser.add_argument("--scales", nargs="+", type=float, default=(), help="to look at it at, if not the weights' own")
     options = parser.parse_args()
     model = load(options.weights)
     shown = [scene(number, options.families) for number in range(options.scenes)]
-    score = measure(lambda picture: find(model, picture, options.flip), shown)
+    score = measure(lambda picture: find(model, picture, options.flip, options.scales), shown)
     print(
         f"{options.scenes} unseen procedural scenes ({', '.join(options.families)}) at {WIDTH}x{HEIGHT}; "
         f"coverage: inside the mask of all rigs grown by {GROWN} pixels; for removal: inside that of pixels which are "

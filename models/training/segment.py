@@ -22,7 +22,7 @@ from models.training.pictures import Row
 from models.training.pool import View
 from models.training.rigs import CLASSES, KINDS, Likely, RigExamples, Rigged
 
-OPTIONS: dict[str, int | str] = {
+OPTIONS: dict[str, int | str | list[float]] = {
     "width": 32,
     "classes": len(KINDS),
     "body": "small_v2",
@@ -33,6 +33,7 @@ OPTIONS: dict[str, int | str] = {
     "detail_channels": 8,
     "detail_blocks": 2,
     "window": 512,
+    "scales": [0.8, 1.0, 1.25],
 }
 # How the rigs are painted in the log's pictures: red, green, blue; what is taken for them is grey.
 GREYS = [(0.3, 0.3, 0.3)] * (len(KINDS) - len(CLASSES))

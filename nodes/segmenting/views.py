@@ -5,6 +5,7 @@ Neighbours are a fixed window around the frame, so the order in which frames are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.hrnet_ocr import LARGEST_SCALE, MOST_SCALES, SMALLEST_SCALE
 from nodes.errors import ParameterError
 from nodes.picture import to_pixels
 
-SMALLEST_SCALE, LARGEST_SCALE, MOST_SCALES = 0.25, 2.0, 6
 # Longer side at which motion is looked for, and how far a neighbour that was laid over the frame may differ from it.
 MOTION_SIDE = 960
 DIFFERENCE = 0.06
@@ -31,8 +32,10 @@ class View:
     weight: float
 
 
-def scales(text: str) -> tuple[float, ...]:
-    """The sizes in a text such as "0.5, 1, 1.5". Raises ParameterError."""
+def scales(text: str, best: Sequence[float]) -> tuple[float, ...]:
+    """The sizes in a text such as "0.5, 1, 1.5"; if it is empty, the `best` for the weights. Raises ParameterError."""
+    if not text.strip():
+        return tuple(best)
     try:
         found = tuple(float(part) for part in text.replace(",", " ").split())
     except ValueError:
