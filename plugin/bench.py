@@ -28,8 +28,10 @@ from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin import demo_shot, used_weights
-from plugin.shot import Shot, ShotRender, layers_of
+from plugin import demo_shot
+from plugin.rendering import used_weights
+from plugin.rendering.render import ShotRender, layers_of
+from plugin.rendering.shot import Shot
 from plugin.worker.client import Worker
 
 SIZES = {"HD": (1920, 1080), "UHD": (3840, 2160)}

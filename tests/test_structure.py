@@ -59,7 +59,7 @@ def test_typing():
 @pytest.mark.parametrize(
     "modules",
     [
-        "plugin.cli.main, plugin.cli.render, plugin.shot",
+        "plugin.cli.main, plugin.cli.render, plugin.rendering.render",
         "plugin.worker.client",
         "nodes.footage.reader",
         "models.weights",

@@ -27,8 +27,9 @@ from nodes.footage.sequence import Sequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from nodes.network import choose_other_half, choose_weights
-from plugin import used_weights
-from plugin.shot import Shot, ShotRender
+from plugin.rendering import used_weights
+from plugin.rendering.render import ShotRender
+from plugin.rendering.shot import Shot
 from plugin.worker.device import Accelerator, JobDevice
 
 FACE: Any = SimpleNamespace(id="TinyNode", label="Tiny")

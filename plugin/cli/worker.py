@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from plugin.used_weights import sentence
+from plugin.rendering.used_weights import sentence
 from plugin.worker.client import status_of_running, stop_running
 
 GIB = 2**30

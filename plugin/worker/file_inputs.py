@@ -12,6 +12,7 @@ from nodes.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
+from nodes.opening import Reading, reading
 from plugin.worker.inputs import JobInputs, Key
 
 # Footage that is remembered: what it costs to ask again whether files changed depends on it.
@@ -28,14 +29,8 @@ def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobI
         if not pattern or inputs.connected(parameter.replaces):
             continue
         entry = face.input(parameter.replaces)
-        colour = entry.kind == "plate"
-        footage[entry.name] = _open(
-            pattern,
-            params["layer"] if entry is face.inputs[0] else "",
-            params["missingFrames"],
-            params["inputSpace"] if colour else "auto",
-        )
         try:
+            footage[entry.name] = _open(pattern, reading(face, entry, params))
             footage[entry.name].range()
         except FootageError as error:
             raise FootageError(f"'{parameter.name}': {error}") from None
@@ -91,5 +86,5 @@ class FileInputs:
 
 
 @functools.lru_cache(REMEMBERED)
-def _open(pattern: str, layer: str, missing: Any, space: str) -> Footage:
-    return Footage(pattern, layer, missing, space)
+def _open(pattern: str, how: Reading) -> Footage:
+    return how.open(pattern)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from plugin.used_weights import sentence
+from plugin.rendering.used_weights import sentence
 
 
 class Progress(Protocol):

@@ -9,7 +9,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin.frame_source import WAITING, FrameSource
+from plugin.rendering.sources import WAITING, FrameSource
 
 WINDOW = Window(0, 0, 4, 3)
 

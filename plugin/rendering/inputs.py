@@ -1,0 +1,37 @@
+"""The footage of a render: which file is which input, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodes.errors import FootageError, ParameterError
+from nodes.face import Face
+from nodes.footage.reader import Footage
+from nodes.opening import reading
+
+
+def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Footage]:
+    """The footage of each input, by the input's name. `named` maps options (`source`, `plate`) to patterns.
+
+    Raises ParameterError for an input that the node has not or that is missing, FootageError where there are no files.
+    """
+    given = {option: pattern for option, pattern in named.items() if pattern}
+    for parameter in face.parameters:
+        if parameter.replaces and params[parameter.name]:
+            given.setdefault(face.input(parameter.replaces).option, params[parameter.name])
+    known = {entry.option: entry for entry in face.inputs}
+    for option in given:
+        if option not in known:
+            raise ParameterError(f"{face.command} has no input --{option}: it has --{', --'.join(known)}")
+    for entry in face.inputs:
+        if not entry.optional and entry.option not in given:
+            raise ParameterError(f"{face.command} needs --{entry.option}: {entry.hint[0].lower()}{entry.hint[1:]}")
+    footage = {}
+    for option, pattern in given.items():
+        try:
+            footage[known[option].name] = reading(face, known[option], params).open(pattern)
+            footage[known[option].name].range()
+        except FootageError as error:
+            raise FootageError(f"--{option}: {error}") from None
+    return footage

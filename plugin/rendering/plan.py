@@ -1,0 +1,85 @@
+"""What to render, from what was asked for: the plan is checked as a whole before the first frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.weights import WeightsRef
+from nodes import catalogue
+from nodes.errors import ParameterError
+from nodes.face import Face, Pass
+from nodes.footage.sequence import Sequence as FileSequence
+from nodes.footage.writer import DataType
+from plugin.rendering import used_weights
+from plugin.rendering.frames import frames_to_render
+from plugin.rendering.inputs import open_footage
+from plugin.rendering.safety import refuse_overwriting
+from plugin.rendering.shot import Shot
+
+
+@dataclass(frozen=True)
+class Request:
+    """A render as it is asked for. `footage` maps inputs' options (`source`, `plate`) to patterns.
+
+    `settings` are parameters of the node, as text or as values; `frames` None means all of the source, `passes` None
+    all of the node's.
+    """
+
+    node: str
+    footage: Mapping[str, str]
+    out: str
+    frames: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    passes: Sequence[str] | None = None
+    bit_depth: DataType = "half"
+    compression: str = "zip"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked render: the shot, its weights, and the device it is to run on."""
+
+    shot: Shot
+    weights: tuple[WeightsRef, ...]
+    device: str
+
+
+def plan(request: Request) -> Plan:
+    """Raises FootageError, ParameterError or WeightsError where the request cannot be rendered."""
+    face = catalogue.find(request.node)
+    settings = dict(request.settings)
+    if settings.get("weights"):
+        settings["weights"] = _absolute_if_file(settings["weights"])
+    params = face.parse(settings)
+    footage = open_footage(face, request.footage, params)
+    out = FileSequence.parse(request.out)
+    frames = frames_to_render(request.frames, footage[face.inputs[0].name])
+    if out.is_still and len(frames) > 1:
+        raise ParameterError(f"{request.out} is one file for {len(frames)} frames: put #### where the number belongs")
+    if not out.pattern.lower().endswith(".exr"):
+        raise ParameterError(f"{request.out} does not end in .exr: passes are written as OpenEXR")
+    refuse_overwriting(out, footage, frames)
+    passes = _passes(face, params, request.passes)
+    chosen = used_weights.planned(face, params)
+    digest = used_weights.digest(chosen)
+    shot = Shot(face, footage, params, frames, out, digest, passes, request.bit_depth, request.compression)
+    return Plan(shot, chosen, params["device"])
+
+
+def _passes(face: Face, params: Mapping[str, Any], wanted: Sequence[str] | None) -> tuple[Pass, ...]:
+    passes = face.passes_for(params)
+    if wanted is None:
+        return passes
+    known = {result.name: result for result in passes}
+    if unknown := [name for name in wanted if name not in known]:
+        raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
+    return tuple(result for result in passes if result.name in wanted)
+
+
+def _absolute_if_file(text: str) -> str:
+    """The worker has a folder of its own, so a file is handed over with its whole path."""
+    path = os.path.expanduser(text)
+    return os.path.abspath(path) if os.path.exists(path) or "/" in text else text
