@@ -25,7 +25,7 @@ from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.preview import to_preview, write_preview
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
-from nodes.footage.writer import COMPRESSIONS, Layer, is_finished, pass_layer, write_frame
+from nodes.footage.writer import Layer, is_finished, pass_layer, write_frame
 from tests.footage_files import frame_of, noise, write
 
 SOURCE_ATTRIBUTES: dict[str, Any] = {
@@ -161,25 +161,13 @@ def test_half_keeps_what_a_compositor_expects() -> None:
     np.testing.assert_array_equal(to_half(values), np.array(expected, np.float16))
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS)
-def test_compressions(tmp_path: Path, compression: str) -> None:
-    ramp = np.linspace(-0.5, 3, 40 * 50 * 3, dtype=np.float16).astype(np.float32).reshape(40, 50, 3)
-    frame = frame_of(ramp)
-    out = str(tmp_path / "o.exr")
-    write_frame(out, [("", tuple("RGB"), frame.pixels)], frame, compression=compression, key="k")
-    assert read_header(out).parts[0].compression == compression
-    assert is_finished(out, "k")
-    tolerance = 0.05 if compression.startswith(("b44", "dwa")) else 0
-    np.testing.assert_allclose(Footage(out).frame(1).pixels, frame.pixels, atol=tolerance)
-
-
 def test_wrong_arguments(tmp_path: Path) -> None:
     frame = frame_of(noise())
     layer = ("", tuple("RGB"), frame.pixels)
     out = str(tmp_path / "o.exr")
-    with pytest.raises(ParameterError, match="compression 'jpeg' is unknown; choose one of none, rle"):
+    with pytest.raises(ParameterError, match="compression cannot be 'jpeg': it is one of none, rle"):
         write_frame(out, [layer], frame, compression="jpeg")
-    with pytest.raises(ParameterError, match="zip takes 1 to 9"):
+    with pytest.raises(ParameterError, match="level of zip is a number from 1 to 9"):
         write_frame(out, [layer], frame, level=10)
     with pytest.raises(ValueError, match="differ"):
         write_frame(out, [layer, layer], frame)

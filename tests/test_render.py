@@ -16,6 +16,7 @@ from shell import Shell
 import models
 from models import weights
 from nodes.footage import exr_attributes
+from nodes.footage.exr_header import read_header
 from nodes.footage.frame import Frame
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.reader import Footage
@@ -223,8 +224,11 @@ def test_one_sequence_per_pass(shell):
         "split/%P.####.exr",
         "--passes",
         "alpha,error",
+        "--compression",
+        "htj2k32",
     )
     assert sorted(path.name for path in (shell.folder / "split").iterdir()) == ["alpha.1001.exr", "error.1001.exr"]
+    assert read_header(shell.folder / "split/alpha.1001.exr").parts[0].compression == "htj2k32"
 
 
 WRONG = [
@@ -238,6 +242,7 @@ WRONG = [
     (("background-matte", *BACKGROUND, "--set", "alphaWhite=7"), "'alphaWhite' cannot be 7"),
     (("background-matte", *BACKGROUND[:-4], "--weights", "rvm.safetensors"), "rvm.*do not fit BackgroundMatte"),
     (("background-matte", *BACKGROUND[:-4], "--weights", "cut.safetensors"), "cut.safetensors"),
+    (("background-matte", *BACKGROUND, "--compression", "jpeg"), "compression cannot be 'jpeg': it is one of none"),
     (("background-mat", *BACKGROUND), "did you mean 'background-matte'"),
     (("background-matte", *BACKGROUND, "--input-space", "ACEScgg"), "ACEScg"),
     (

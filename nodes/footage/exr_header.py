@@ -12,18 +12,14 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from nodes.footage.compression import BY_NAME, by_number
 from nodes.footage.metadata import Attribute
 from nodes.footage.window import Window
 
 MAGIC = b"\x76\x2f\x31\x01"
 TILED, LONG_NAMES, DEEP, MULTIPART = 0x200, 0x400, 0x800, 0x1000
 PIXEL_TYPES = ("uint", "half", "float")
-# Rows per chunk of each compression; their order is their number in the file. Later versions of OpenEXR have more.
-_CHUNK_ROWS = {
-    "none": 1, "rle": 1, "zips": 1, "zip": 16, "piz": 32, "pxr24": 16, "b44": 32, "b44a": 32, "dwaa": 32, "dwab": 256,
-}  # fmt: skip
-_MOST_ROWS = 4096  # supposed of compressions that are not listed
-COMPRESSIONS = tuple(_CHUNK_ROWS)
+_MOST_ROWS = 4096  # in a chunk, supposed of compressions that are not known
 
 _MAX_HEADER = 64 << 20
 _MAX_COORDINATE = 1 << 29
@@ -73,7 +69,7 @@ class Part:
     def chunk_bytes(self) -> int:
         """Size of the largest chunk when it is uncompressed; a decoder holds some of them at once."""
         window = self.data_window
-        columns, rows = window.width, min(window.height, _CHUNK_ROWS.get(self.compression, _MOST_ROWS))
+        columns, rows = window.width, min(window.height, self._chunk_rows)
         if self.tile:
             columns, rows = min(window.width, self.tile[0]), min(window.height, self.tile[1])
         return columns * rows * sum(2 if channel.pixel_type == "half" else 4 for channel in self.channels)
@@ -84,7 +80,11 @@ class Part:
         window = self.data_window
         if self.tile:
             return -(-window.width // self.tile[0]) * -(-window.height // self.tile[1])
-        return -(-window.height // _CHUNK_ROWS.get(self.compression, _MOST_ROWS))
+        return -(-window.height // self._chunk_rows)
+
+    @property
+    def _chunk_rows(self) -> int:
+        return BY_NAME[self.compression].rows if self.compression in BY_NAME else _MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,8 @@ def _part(attributes: dict[str, Attribute], flags: int) -> Part:
         if not (1 <= x <= _MAX_COORDINATE and 1 <= y <= _MAX_COORDINATE):
             raise DamagedHeader(f"its tiles measure {x}x{y} pixels")
         tile = (x, y)
-    compression = COMPRESSIONS[number] if number < len(COMPRESSIONS) else f"number {number}"
+    known = by_number(number)
+    compression = known.name if known else f"number {number}"
     return Part(attributes, channels, windows[0], windows[1], compression, deep, tile)
 
 

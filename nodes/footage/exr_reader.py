@@ -8,6 +8,7 @@ import numpy as np
 
 from nodes.errors import FootageError
 from nodes.footage import exr_attributes, oiio_input
+from nodes.footage.compression import BY_NAME
 from nodes.footage.exr_header import DamagedHeader, ExrHeader, Part, read_header
 from nodes.footage.frame import Pixels
 from nodes.footage.layers import ChannelSource, FilePart, pick_layer
@@ -16,8 +17,6 @@ from nodes.footage.metadata import Attribute
 from nodes.footage.picture import Choice, Picture, check_size
 from nodes.footage.window import Window
 
-# How much smaller than the pixels a whole file can be; compressions that are not listed have no useful bound.
-_LARGEST_RATIO = {"none": 1, "rle": 130, "zips": 1200, "zip": 1200, "pxr24": 1600}
 _LARGEST_CHUNK = 600_000_000
 
 
@@ -68,7 +67,7 @@ def _check(
         raise FootageError(f"{path} is a deep image; flatten it first (DeepToImage), then use the flat picture.")
     window = part.data_window
     check_size(path, window.width, window.height, sum(source.part == number for source in sources))
-    ratio = _LARGEST_RATIO.get(part.compression)
+    ratio = BY_NAME[part.compression].ratio if part.compression in BY_NAME else 0
     if ratio and part.raw_bytes > ratio * header.file_size:
         raise FootageError(
             f"{path} is damaged or cut off: its {header.file_size} bytes cannot hold "

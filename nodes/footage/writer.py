@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from nodes.errors import FootageError, ParameterError
+from nodes.errors import FootageError
+from nodes.footage import compression as compressions
 from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
 from nodes.footage.colour_space import ColourSpace
@@ -22,8 +23,7 @@ from nodes.footage.output_colour import with_colour
 from nodes.footage.window import Window
 
 KEY = "cleanplate/key"
-COMPRESSIONS = ("none", "rle", "zips", "zip", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab")
-_LEVELLED = {"zip": 9, "zips": 9, "dwaa": 500, "dwab": 500}
+USUAL_LEVEL = 4
 DataType = Literal["half", "float"]
 
 
@@ -49,7 +49,7 @@ def write_frame(
     *,
     dtype: DataType = "half",
     compression: str = "zip",
-    level: int = 4,
+    level: int | None = None,
     provenance: Mapping[str, str | int | float] | None = None,
     key: str = "",
     colour: ColourSpace | None = None,
@@ -61,7 +61,8 @@ def write_frame(
     data window where it is None. `provenance` values go into attributes `cleanplate/<name>` as text, `key` into
     `cleanplate/key` for `is_finished`. `colour` is the space of the pixels where it is not the source's:
     `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
-    and NaN stay.
+    and NaN stay. `compression` is one of `compression.KNOWN`, with a level where it has some (`zip:9`, or `level`),
+    or `source` for that of the source's file.
     Raises FootageError where the file cannot be written, ParameterError for an unknown compression or level, ValueError
     where pixels and window disagree.
     """
@@ -69,7 +70,7 @@ def write_frame(
     window = window or source.data_window
     attributes = _attributes(source, colour, provenance or {}, key)
     try:
-        data = _encode(whole, source, window, dtype, _compression(compression, level), attributes)
+        data = _encode(whole, source, window, dtype, _compression(compression, level, source), attributes)
     except FootageError as error:
         raise FootageError(f"{path}: {error}") from error
     write_file(path, data)
@@ -153,11 +154,13 @@ def _attributes(
     return attributes
 
 
-def _compression(name: str, level: int) -> str:
-    if name not in COMPRESSIONS:
-        raise ParameterError(f"The compression {name!r} is unknown; choose one of {', '.join(COMPRESSIONS)}.")
-    if name not in _LEVELLED:
+def _compression(text: str, level: int | None, source: Frame) -> str:
+    """What OpenImageIO calls the compression, with its level."""
+    name, own_level = compressions.parse(text if level is None else f"{text}:{level}")
+    if name == compressions.SOURCE:
+        attributes = source.metadata.attributes if isinstance(source.metadata, SourceMetadata) else {}
+        found, own_level = compressions.of_source(attributes)
+        name = found.name
+    if not compressions.BY_NAME[name].levels:
         return name
-    if not 1 <= level <= _LEVELLED[name]:
-        raise ParameterError(f"The compression level {level} is out of range; {name} takes 1 to {_LEVELLED[name]}.")
-    return f"{name}:{level}"
+    return f"{name}:{USUAL_LEVEL if own_level is None else own_level}"

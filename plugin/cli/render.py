@@ -9,8 +9,8 @@ from typing import Any
 
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.footage.compression import KNOWN, SOURCE
 from nodes.footage.frame_list import format_frames
-from nodes.footage.writer import COMPRESSIONS
 from plugin.rendering import used_weights
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan
@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--passes", metavar="A,B", help="passes to write, default: all")
     parser.add_argument("--bit-depth", choices=("half", "float"), default="half", help="of the files, default: half")
-    parser.add_argument("--compression", choices=COMPRESSIONS, default="zip", help="of the files, default: zip")
+    parser.add_argument("--compression", metavar="C[:LEVEL]", default="zip", help=_compression_help())
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
     parser.set_defaults(run=run)
 
@@ -111,6 +111,11 @@ def _input_help(option: str) -> str:
             if entry.option == option:
                 return entry.hint.replace("%", "%%")
     return ""
+
+
+def _compression_help() -> str:
+    names = ", ".join(one.name for one in KNOWN)
+    return f"of the files: {names}, or {SOURCE} for that of the source; zip:9 names a level; default: zip"
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -11,6 +11,7 @@ from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.face import Face, Pass
+from nodes.footage import compression
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
 from plugin.rendering import used_weights
@@ -54,6 +55,7 @@ def plan(request: Request) -> Plan:
     if settings.get("weights"):
         settings["weights"] = _absolute_if_file(settings["weights"])
     params = face.parse(settings)
+    compression.parse(request.compression)
     footage = open_footage(face, request.footage, params)
     out = FileSequence.parse(request.out)
     frames = frames_to_render(request.frames, footage[face.inputs[0].name])

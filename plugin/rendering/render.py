@@ -16,7 +16,7 @@ from importlib.metadata import version
 from nodes.engine import Passes
 from nodes.errors import FootageError
 from nodes.face import Pass
-from nodes.footage import writer
+from nodes.footage import compression, writer
 from nodes.footage.frame import Frame
 from plugin.rendering import used_weights
 from plugin.rendering.events import Progress
@@ -112,6 +112,8 @@ class ShotRender:
             return
         for note in passes.notes:
             self._note(note)
+        if self.shot.compression == compression.SOURCE:
+            self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth))
         shot = self._as_computed(frame, passes)
         key = key if shot is self.shot else shot.key(frame)
         self._writes.append((frame, self._encoders.submit(_write, shot, frame, key, passes, source)))

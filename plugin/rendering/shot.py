@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodes.face import Face, Pass
-from nodes.footage import writer
+from nodes.footage import compression, writer
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 
@@ -35,7 +35,8 @@ class Shot:
         names = [result.name for result in self.passes]
         digest.update(
             json.dumps(
-                [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth], sort_keys=True
+                [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth, *self._lossy()],
+                sort_keys=True,
             ).encode()
         )
         for name, footage in sorted(self.footage.items()):
@@ -44,6 +45,10 @@ class Shot:
             digest.update(name.encode())
             digest.update(footage.identity(first, last))
         return digest.hexdigest()
+
+    def _lossy(self) -> list[str]:
+        """The compression where it decides pixels."""
+        return [] if compression.keeps_pixels(self.compression, self.bit_depth) else [self.compression]
 
     def settings(self) -> dict[str, Any]:
         """The parameters that decide pixels."""
