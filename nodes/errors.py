@@ -7,12 +7,20 @@ class CleanplateError(Exception):
     """Something the user can mend; `str(error)` is the whole message, one sentence or two."""
 
 
-class FootageError(CleanplateError):
-    """A file, a frame or a sequence is missing, unreadable or unwritable."""
+class FrameError(CleanplateError):
+    """A frame cannot be made, for a reason that lies in what it holds: it fails alone, others may be fine."""
+
+
+class FootageError(FrameError):
+    """A file, a frame or a sequence is missing or unreadable."""
+
+
+class OutputError(CleanplateError):
+    """A result cannot be written, or must not be: no other frame would fare better."""
 
 
 class ParameterError(CleanplateError):
-    """A parameter or input of a node is unknown, out of range or contradicts another."""
+    """A parameter or input of a node is unknown, out of range or contradicts another: wrong for every frame."""
 
 
 class WorkerError(CleanplateError):

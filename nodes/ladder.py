@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from nodes.engine import Device
-from nodes.errors import CleanplateError
+from nodes.errors import FrameError
 
 log = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -18,7 +18,7 @@ def descend(steps: Sequence[tuple[str, S]], attempt: Callable[[S], T], device: D
     """The result of the first step that fits, and a sentence for the user if it was not the first.
 
     `steps` are (description, setting) pairs, the best first; each is tried again after the device gave back what it
-    could. Raises CleanplateError when none fits.
+    could. Raises FrameError when none fits.
     """
     for index, (description, setting) in enumerate(steps):
         while True:
@@ -34,7 +34,7 @@ def descend(steps: Sequence[tuple[str, S]], attempt: Callable[[S], T], device: D
             log.info("out of memory with %s: gave back caches, trying again", description)
         log.warning("out of memory with %s", description)
     tried = ", ".join(description for description, _ in steps)
-    raise CleanplateError(
+    raise FrameError(
         f"the frame does not fit into the memory of {device.torch_device} (tried {tried}): lower the resolution "
         "parameter, or render on a device with more memory"
     )

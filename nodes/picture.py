@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nodes.errors import ParameterError
+from nodes.errors import FrameError
 from nodes.footage import colour
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
@@ -49,7 +49,7 @@ class Proxy:
 
 
 def make_proxy(frame: Frame, exposure: float, device: torch.device) -> Proxy:
-    """The proxy of a frame's colour; RGB, or Y three times.  Raises ParameterError where there is neither."""
+    """The proxy of a frame's colour; RGB, or Y three times.  Raises FrameError where there is neither."""
     stored = _to_tensor(colour_pixels(frame), device)
     light, broken = _sanitised(_linear(stored, frame.colour))
     gain = 2.0**exposure
@@ -96,7 +96,7 @@ def colour_pixels(frame: Frame) -> Pixels:
     elif len(channels) >= 3:
         order = [0, 1, 2]
     else:
-        raise ParameterError(f"the source has the channels {', '.join(channels)}: choose a layer with colour")
+        raise FrameError(f"the source has the channels {', '.join(channels)}: choose a layer with colour")
     if order == list(range(len(channels))):
         return frame.pixels
     return np.ascontiguousarray(frame.pixels[..., order])
@@ -127,10 +127,10 @@ def place(pixels: Pixels, have: Window, want: Window, edge: bool) -> Pixels:
 
 
 def require_same_format(name: str, frame: Frame, source: Frame) -> None:
-    """Raises ParameterError when an input's format is not the source's."""
+    """Raises FrameError when an input's format is not the source's."""
     have, want = frame.display_window, source.display_window
     if (have.width, have.height) != (want.width, want.height):
-        raise ParameterError(
+        raise FrameError(
             f"the {name} is {have.width}x{have.height} and the source {want.width}x{want.height}: "
             f"reformat the {name} to the source's size"
         )

@@ -5,7 +5,7 @@ import pytest
 from local_engine import ArrayInputs, LocalDevice, picture, render
 from reference import fill
 
-from nodes.errors import ParameterError
+from nodes.errors import FrameError, ParameterError
 from nodes.footage.window import Window
 
 RNG = np.random.default_rng(3)
@@ -110,7 +110,7 @@ def test_no_plate_and_a_plate_of_another_size_are_sentences():
     with pytest.raises(ParameterError, match=r"no clean plate.*--plate"):
         render("BackgroundMatte", 1, ArrayInputs(Source=picture(np.zeros((8, 8, 3)))), device())
     inputs = ArrayInputs(Source=picture(np.zeros((8, 8, 3))), C=picture(np.zeros((8, 9, 3))))
-    with pytest.raises(ParameterError, match="clean plate is 9x8 and the source 8x8"):
+    with pytest.raises(FrameError, match="clean plate is 9x8 and the source 8x8"):
         render("BackgroundMatte", 1, inputs, device())
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodes.errors import FootageError, ParameterError
+from nodes.errors import FrameError, OutputError, ParameterError
 from nodes.footage import atomic_file, exr_attributes
 from nodes.footage.colour import by_name
 from nodes.footage.exr_encoder import to_half
@@ -173,7 +173,7 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         write_frame(out, [layer, layer], frame)
     with pytest.raises(ValueError, match="do not cover 9x6"):
         write_frame(out, [layer], frame, Window(0, 0, 9, 6))
-    with pytest.raises(FootageError, match="not one pixel"):
+    with pytest.raises(FrameError, match="not one pixel"):
         write_frame(out, [("", ("A",), np.zeros((0, 5, 1), np.float32))], frame, Window(0, 0, 5, 0))
     assert not os.listdir(tmp_path)
 
@@ -216,7 +216,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(atomic_file.os, "replace", full)
-    with pytest.raises(FootageError, match=r"o\.exr cannot be written: the disk is full\."):
+    with pytest.raises(OutputError, match=r"o\.exr cannot be written: the disk is full\."):
         write_frame(str(out), [("", tuple("RGB"), frame.pixels)], frame)
     assert os.listdir(tmp_path) == ["o.exr"]
     assert out.read_bytes() == b"what was there"
@@ -224,7 +224,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_really_full_disk() -> None:
-    with pytest.raises(FootageError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         atomic_file.write_file("/dev/full/o.exr", b"x")
 
 
@@ -233,12 +233,12 @@ def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "o.exr").mkdir()
     frame = frame_of(noise())
     for name in ("file/o.exr", "o.exr"):
-        with pytest.raises(FootageError, match="cannot be written"):
+        with pytest.raises(OutputError, match="cannot be written"):
             write_frame(str(tmp_path / name), [("", tuple("RGB"), frame.pixels)], frame)
     assert sorted(os.listdir(tmp_path)) == ["file", "o.exr"]
     if os.geteuid():
         tmp_path.chmod(0o500)
-        with pytest.raises(FootageError, match="you lack the permission to write there"):
+        with pytest.raises(OutputError, match="you lack the permission to write there"):
             write_frame(str(tmp_path / "p.exr"), [("", tuple("RGB"), frame.pixels)], frame)
 
 

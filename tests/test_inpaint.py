@@ -10,7 +10,7 @@ from local_engine import ArrayInputs, LocalDevice, picture, render
 from reference import fill
 
 from models.weights import WeightsError
-from nodes.errors import CleanplateError, ParameterError
+from nodes.errors import CleanplateError, FrameError
 from nodes.filling.mask import find_holes
 from nodes.filling.shot import Look
 from nodes.footage import colour
@@ -162,7 +162,7 @@ def test_an_empty_mask_is_the_source_and_needs_no_weights(mode):
 @pytest.mark.parametrize("model", ["smooth", "lama"])
 def test_a_full_mask_is_a_sentence(mode, model):
     inputs = shot(hole=(slice(None), slice(None)))
-    with pytest.raises(CleanplateError, match=r"covers the whole picture at frame 1.*nothing is left to fill"):
+    with pytest.raises(FrameError, match=r"covers the whole picture at frame 1.*nothing is left to fill"):
         inpaint(inputs, mode=mode, model=model)
 
 
@@ -176,9 +176,9 @@ def test_without_weights_it_says_what_to_run():
 
 def test_no_mask_and_one_of_another_size_are_sentences():
     source = picture(np.zeros((8, 8, 3)))
-    with pytest.raises(ParameterError, match="there is no mask"):
+    with pytest.raises(FrameError, match="there is no mask"):
         inpaint(ArrayInputs(Source=source))
-    with pytest.raises(ParameterError, match="mask is 4x4 and the source 8x8"):
+    with pytest.raises(FrameError, match="mask is 4x4 and the source 8x8"):
         inpaint(ArrayInputs(Source=source, Mask=picture(np.ones((4, 4, 1)), "A")))
 
 

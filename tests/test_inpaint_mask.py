@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import ArrayInputs, picture
 
-from nodes.errors import ParameterError
+from nodes.errors import FrameError
 from nodes.filling.mask import Hole, distance_within, find_holes, hidden, holes_of
 from nodes.filling.regions import LEAST_SIDE, region_of, scale_for, thickness, tiles
 from nodes.footage.window import Window
@@ -89,13 +89,13 @@ def test_the_alpha_is_the_mask_where_none_is_connected():
     source = picture(pixels, "RGBA")
     (hole,) = find_holes(source, 1, PARAMS, ArrayInputs(Source=source))
     assert hole.box == Window(3, 2, 1, 1)
-    with pytest.raises(ParameterError, match=r"no mask.*--mask.*alpha"):
+    with pytest.raises(FrameError, match=r"no mask.*--mask.*alpha"):
         find_holes(picture(pixels[..., :3]), 1, PARAMS, ArrayInputs(Source=picture(pixels[..., :3])))
 
 
 def test_a_mask_of_another_size_is_a_sentence():
     source = picture(np.zeros((8, 8, 3)))
-    with pytest.raises(ParameterError, match="mask is 9x8 and the source 8x8: reformat the mask"):
+    with pytest.raises(FrameError, match="mask is 9x8 and the source 8x8: reformat the mask"):
         find_holes(source, 1, PARAMS, ArrayInputs(Source=source, Mask=picture(np.zeros((8, 9, 1)), "A")))
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from local_engine import LocalDevice
 
-from nodes.errors import CleanplateError
+from nodes.errors import FrameError
 from nodes.ladder import descend
 
 
@@ -40,7 +40,7 @@ def test_caches_are_given_back_before_a_step_is_left():
 
 
 def test_nothing_fits_is_one_sentence_and_other_errors_pass():
-    with pytest.raises(CleanplateError, match=r"does not fit .*tried whole pictures, tiles, half resolution.*lower"):
+    with pytest.raises(FrameError, match=r"does not fit .*tried whole pictures, tiles, half resolution.*lower"):
         descend(STEPS, attempt_that_fits(1), LocalDevice())
     with pytest.raises(RuntimeError, match="shape"):
         descend(STEPS, lambda size: (_ for _ in ()).throw(RuntimeError("shape mismatch")), LocalDevice())

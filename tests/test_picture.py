@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as hnp
 from local_engine import picture
 
 from nodes import picture as p
-from nodes.errors import ParameterError
+from nodes.errors import FrameError
 from nodes.footage.colour_space import SRGB, ColourSpace
 from nodes.footage.window import Window
 
@@ -99,10 +99,10 @@ def test_pixels_keep_their_place_when_a_window_changes(have, want, edge):
 def test_grey_is_shown_as_rgb_and_colourless_layers_are_refused():
     grey = p.colour_pixels(picture(np.full((2, 2, 1), 0.3), "Y"))
     np.testing.assert_array_equal(grey, np.full((2, 2, 3), np.float32(0.3)))
-    with pytest.raises(ParameterError, match="choose a layer with colour"):
+    with pytest.raises(FrameError, match="choose a layer with colour"):
         p.colour_pixels(picture(np.zeros((2, 2, 2)), "UV"))
 
 
 def test_an_input_of_another_format_is_refused():
-    with pytest.raises(ParameterError, match="clean plate is 4x2 and the source 8x2"):
+    with pytest.raises(FrameError, match="clean plate is 4x2 and the source 8x2"):
         p.require_same_format("clean plate", picture(np.zeros((2, 4, 3))), picture(np.zeros((2, 8, 3))))

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
 
-from nodes.errors import Cancelled, CleanplateError, FootageError, ParameterError, WorkerError
+from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame
 from plugin.worker import lifecycle, paths
@@ -456,5 +456,12 @@ def test_the_peer_is_known_to_the_kernel():
 def test_errors_keep_their_class():
     from plugin.worker.failures import describe, exception
 
-    for error in (FootageError("a"), ParameterError("b"), WorkerError("c"), CleanplateError("d"), Cancelled("e")):
+    for error in (
+        FootageError("a"),
+        FrameError("f"),
+        ParameterError("b"),
+        WorkerError("c"),
+        CleanplateError("d"),
+        Cancelled("e"),
+    ):
         assert type(exception(*describe(error, "Node on frame 1", "cpu", "log"))) is type(error)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nodes.align_grid import Floats, Mask
 from nodes.engine import Inputs, Params
-from nodes.errors import ParameterError
+from nodes.errors import FrameError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.picture import require_same_format
@@ -39,7 +39,7 @@ class Hole:
 def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> list[Hole]:
     """The holes of a frame, from the Mask input or else from the source's alpha.
 
-    Raises ParameterError where there is neither, or where the mask has another format than the source.
+    Raises FrameError where there is neither, or where the mask has another format than the source.
     """
     if inputs.connected("Mask"):
         mask = inputs.frame("Mask", frame)
@@ -48,7 +48,7 @@ def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> lis
     elif "A" in source.channels:
         mask, index = source, source.channels.index("A")
     else:
-        raise ParameterError(
+        raise FrameError(
             "there is no mask: connect one to the input Mask, name it with --mask, or give the source an alpha channel"
         )
     # NaN is in no hole; beyond 1 and infinity are.

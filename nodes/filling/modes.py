@@ -9,7 +9,7 @@ import numpy as np
 
 from nodes.align_grid import Floats, Mask
 from nodes.engine import Device
-from nodes.errors import CleanplateError
+from nodes.errors import FrameError
 from nodes.filling.fill import Filler
 from nodes.filling.follow import Laid, Reference, lay_under, make_reference, reference_frames
 from nodes.filling.grain import Grain, measure
@@ -163,7 +163,7 @@ def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: Shot, fi
     given = hole.support & have.where
     around[inside][given], known[inside][given] = have.light[given], True
     if not known.any():
-        raise CleanplateError(
+        raise FrameError(
             f"the mask covers the whole picture at frame {look.frame}: nothing is left to fill the hole from; check "
             "the mask, or raise maskThreshold"
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from nodes.align_grid import Floats, Mask
 from nodes.engine import Inputs, Params
-from nodes.errors import FootageError, ParameterError
+from nodes.errors import FrameError
 from nodes.filling.mask import Hole, find_holes, hidden
 from nodes.filling.view import light_of
 from nodes.footage.frame import Frame
@@ -37,7 +37,7 @@ class Shot:
         self.notes: list[str] = []
 
     def look(self, frame: int) -> Look:
-        """Raises FootageError where the frame or its mask is missing, ParameterError where they do not fit."""
+        """Raises FootageError where the frame or its mask is missing, FrameError where they do not fit."""
         source = self.inputs.frame("Source", frame)
         return Look(frame, source, find_holes(source, frame, self.params, self.inputs))
 
@@ -46,7 +46,7 @@ class Shot:
         self.inputs.check_cancelled()
         try:
             look = self.look(frame)
-        except (FootageError, ParameterError) as error:
+        except FrameError as error:
             self.note(f"frame {frame} does not help to find the background: {error}")
             return None
         have, want = look.source.display_window, like.display_window

@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 
-from nodes.errors import FootageError
+from nodes.errors import OutputError
 
 _HINTS = {
     errno.ENOSPC: "the disk is full",
@@ -22,7 +22,7 @@ _HINTS = {
 def write_file(path: str, data: bytes) -> None:
     """Writes the file under a temporary name beside it and renames it; folders are made where they are missing.
 
-    Raises FootageError, and leaves what was there before, where that fails.
+    Raises OutputError, and leaves what was there before, where that fails.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
@@ -39,4 +39,4 @@ def write_file(path: str, data: bytes) -> None:
             raise
     except OSError as error:
         reason = _HINTS.get(error.errno or 0, error.strerror or str(error))
-        raise FootageError(f"{path} cannot be written: {reason}.") from error
+        raise OutputError(f"{path} cannot be written: {reason}.") from error

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from nodes.errors import FootageError
+from nodes.errors import FrameError
 from nodes.footage import compression as compressions
 from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
@@ -63,16 +63,16 @@ def write_frame(
     `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
     and NaN stay. `compression` is one of `compression.KNOWN`, with a level where it has some (`zip:9`, or `level`),
     or `source` for that of the source's file.
-    Raises FootageError where the file cannot be written, ParameterError for an unknown compression or level, ValueError
-    where pixels and window disagree.
+    Raises OutputError where the file cannot be written, FrameError where the pixels cannot be, ParameterError for an
+    unknown compression or level, ValueError where pixels and window disagree.
     """
     whole = [layer if isinstance(layer, Layer) else Layer(layer[0], tuple(layer[1]), layer[2]) for layer in layers]
     window = window or source.data_window
     attributes = _attributes(source, colour, provenance or {}, key)
     try:
         data = _encode(whole, source, window, dtype, _compression(compression, level, source), attributes)
-    except FootageError as error:
-        raise FootageError(f"{path}: {error}") from error
+    except FrameError as error:
+        raise FrameError(f"{path}: {error}") from error
     write_file(path, data)
 
 
@@ -121,7 +121,7 @@ def _encode(
     if not names or len(set(names)) != len(names):
         raise ValueError(f"channel names must be there and differ: {names}")
     if window.empty:
-        raise FootageError("there is not one pixel to write.")
+        raise FrameError("there is not one pixel to write.")
     pixels = np.empty((window.height, window.width, len(names)), np.float32 if any(is_float) else np.float16)
     position = 0
     for layer in layers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from nodes.engine import Passes
-from nodes.errors import FootageError
+from nodes.errors import FrameError
 from nodes.face import Pass
 from nodes.footage import compression, writer
 from nodes.footage.frame import Frame
@@ -54,7 +54,7 @@ class ShotRender:
         self._other_weights: set[str] = set()
 
     def run(self) -> Summary:
-        """Renders what is not finished. A frame that cannot be read fails alone; everything else ends the render."""
+        """Renders what is not finished. A frame that cannot be made fails alone; what holds for all ends the render."""
         began = time.monotonic()
         try:
             for frame, key in self._announced():
@@ -106,10 +106,11 @@ class ShotRender:
         try:
             passes = job.result()
             source = self._source.take(frame)
-        except FootageError as error:
-            self.summary.failed[frame] = str(error)
-            self.progress.event("failed", frame=frame, text=str(error))
+        except FrameError as error:
+            self._fail(frame, error)
             return
+        finally:
+            self._source.release(frame)
         for note in passes.notes:
             self._note(note)
         if self.shot.compression == compression.SOURCE:
@@ -118,6 +119,10 @@ class ShotRender:
         key = key if shot is self.shot else shot.key(frame)
         self._writes.append((frame, self._encoders.submit(_write, shot, frame, key, passes, source)))
         self._finish_writes(ENCODERS)
+
+    def _fail(self, frame: int, error: FrameError) -> None:
+        self.summary.failed[frame] = str(error)
+        self.progress.event("failed", frame=frame, text=str(error))
 
     def _as_computed(self, frame: int, passes: Passes) -> Shot:
         """The shot with the weights that the worker used: the files' metadata never names others."""
@@ -138,10 +143,14 @@ class ShotRender:
             self.progress.event("note", text=text)
 
     def _finish_writes(self, left: int) -> None:
-        """Waits until at most `left` frames are being written. Raises FootageError where one cannot be."""
+        """Waits until at most `left` frames are being written. Raises OutputError where none can be."""
         while len(self._writes) > left:
             frame, write = self._writes.popleft()
-            milliseconds = write.result()
+            try:
+                milliseconds = write.result()
+            except FrameError as error:
+                self._fail(frame, error)
+                continue
             self.summary.rendered += 1
             path = next(iter(self.shot.paths(frame)))
             self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)

@@ -55,11 +55,13 @@ class FrameSource:
 
     def frame(self, name: str, frame: int) -> Frame:
         """The decoded frame. Raises FootageError where there is none."""
-        key = self._key(name, frame)
-        result = self._future(name, frame).result()
+        future = self._future(name, frame)
+        try:
+            result = future.result()
+        finally:
+            with self._lock:
+                self._drop(name, frame)
         with self._lock:
-            if not self._is_still(name):
-                self._decoded.pop(key, None)
             if name == MAIN and frame in self._delivered:
                 self._delivered[frame] = result
         return result
@@ -74,6 +76,13 @@ class FrameSource:
         with self._lock:
             delivered = self._delivered.pop(frame, NOT_YET)
         return delivered if delivered is not NOT_YET else self.frame(MAIN, frame)
+
+    def release(self, frame: int) -> None:
+        """Lets go of all that is kept for a frame, which is over: rendered, failed or given up."""
+        with self._lock:
+            self._delivered.pop(frame, None)
+            for name in self._footage:
+                self._drop(name, frame)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -97,6 +106,11 @@ class FrameSource:
                 self._decoded[key] = future
                 self._drop_surplus(name)
             return future
+
+    def _drop(self, name: str, frame: int) -> None:
+        """Forgets a decoded frame of a moving input. Called with the lock held."""
+        if not self._is_still(name):
+            self._decoded.pop((name, frame), None)
 
     def _drop_surplus(self, name: str) -> None:
         """Forgets the oldest frames that were announced and never fetched."""

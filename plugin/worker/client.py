@@ -25,7 +25,7 @@ from nodes.errors import Cancelled, WorkerError
 from plugin.worker import lifecycle, paths
 from plugin.worker.client_job import Job, Sources, fetch
 from plugin.worker.connection import Connection
-from plugin.worker.failures import Unusable
+from plugin.worker.failures import FrameFailed, Unusable
 from plugin.worker.fields import Span
 from plugin.worker.messages import (
     AskStatus,
@@ -250,7 +250,7 @@ class Worker:
             if job.sent_on is connection and not self._may_try_again(job):
                 with self._lock:
                     self._jobs.pop(job.request.job, None)
-                job.fail(WorkerError(self._died(job)))
+                job.fail(FrameFailed(self._died(job)))
         reason = f"broke the protocol ({error})" if error else "ended unexpectedly"
         self._note(f"the worker {reason}; what it owes is asked for again")
         try:

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.engine import Passes
-from nodes.errors import Cancelled, CleanplateError, WorkerError
+from nodes.errors import Cancelled, CleanplateError
 from nodes.footage.frame import Frame
 from plugin.worker import frames
 from plugin.worker.connection import Connection
-from plugin.worker.failures import exception, kind_of
+from plugin.worker.failures import FrameFailed, exception, kind_of
 from plugin.worker.messages import IdentityAnswer, Missing, Need, NeedIdentity, Render, Result
 from plugin.worker.schema import ProtocolError
 
@@ -62,8 +62,8 @@ class Job:
         """Waits for the passes: views of shared memory, which may be written to and are freed when let go.
 
         `info` says besides what the engine put there `device`, `precision`, `execution` and the `milliseconds` it
-        took. Raises what went wrong: FootageError, ParameterError, WorkerError, another CleanplateError, Cancelled, or
-        TimeoutError after `timeout` seconds.
+        took. Raises what went wrong: a FrameError where the reason lies in the frame, another CleanplateError where no
+        frame would fare better, Cancelled, or TimeoutError after `timeout` seconds.
         """
         if not self._done.wait(timeout):
             raise TimeoutError(f"{self.request.node} frame {self.request.frame} is not rendered yet")
@@ -131,4 +131,4 @@ def _hand_over(connection: Connection, job: int, need: Need, frame: Frame) -> No
     try:
         connection.send(*frames.frame_answer(connection.outgoing, job, need.need, frame))
     except (ProtocolError, OSError) as error:
-        raise WorkerError(f"frame {need.frame} of {need.input} cannot be handed to the worker: {error}") from error
+        raise FrameFailed(f"frame {need.frame} of {need.input} cannot be handed to the worker: {error}") from error

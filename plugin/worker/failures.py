@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from nodes.errors import Cancelled, CleanplateError, FootageError, ParameterError, WorkerError
+from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -13,13 +13,18 @@ class Unusable(WorkerError):
     """The device cannot be used on this machine."""
 
 
+class FrameFailed(WorkerError, FrameError):
+    """The worker could not compute a frame: the memory was too small for it, or the engine broke on it."""
+
+
 _CLASSES: dict[str, type[Exception]] = {
     "footage": FootageError,
+    "frame": FrameError,
     "parameter": ParameterError,
     "worker": WorkerError,
     "user": CleanplateError,
-    "memory": WorkerError,
-    "internal": WorkerError,
+    "internal": FrameFailed,
+    "memory": FrameFailed,
     "cancelled": Cancelled,
 }
 _LIMIT = 4000
@@ -56,7 +61,7 @@ def describe(error: BaseException, what: str, device: str, log_file: str) -> tup
 
 def kind_of(error: CleanplateError) -> str:
     """The kind a user's error has on the wire."""
-    return next((kind for kind, cls in _CLASSES.items() if type(error) is cls), "user")
+    return next(kind for parent in type(error).__mro__ for kind, cls in _CLASSES.items() if parent is cls)
 
 
 def exception(kind: str, sentence: str) -> Exception:

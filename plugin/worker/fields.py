@@ -10,7 +10,7 @@ from plugin.worker.schema import boolean, integer, listed, matching, number, tex
 VERSION = 1
 MAX_PAYLOAD = 1 << 20
 MAX_BUFFER = 1 << 36
-KINDS = ("footage", "parameter", "worker", "user", "memory", "cancelled", "internal")
+KINDS = ("footage", "frame", "parameter", "worker", "user", "memory", "cancelled", "internal")
 PRIORITIES = ("interactive", "batch")
 _TRANSFERS = r"linear|srgb|rec709|cineon|ocio|named|gamma:[0-9]{1,2}(\.[0-9]{1,6})?"
 
