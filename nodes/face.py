@@ -31,6 +31,11 @@ class Input:
     kind: str = "plate"
     optional: bool = True
 
+    def setting(self, what: str) -> str:
+        """The name of a parameter that the input brings with it: `plateOffset` of the input `plate`."""
+        first, *rest = self.option.split("-")
+        return first + "".join(word.capitalize() for word in rest) + what
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -39,7 +44,8 @@ class Parameter:
     `replaces` names the input whose footage a `file` parameter is read instead of. One `of_files` has a meaning only
     for footage that is read from files: a host shows it once a file is named. `selects` says that a value other
     than `auto` narrows which weights fit: `network` (the value is the network's name, or the start of several), else
-    the network's option that has to have this value.
+    the network's option that has to have this value. `options` are its spellings on the command line besides `--set`;
+    one that several parameters have sets them all.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Parameter:
     selects: str = ""
     replaces: str = ""
     of_files: bool = False
+    options: tuple[str, ...] = ()
 
     def parse(self, value: Any) -> Any:
         """A checked value from a string (command line) or a typed one (host). Raises ParameterError."""
@@ -194,7 +201,9 @@ def load(path: Path) -> Face:
     data = yaml.safe_load(path.read_text("utf-8"))
     common = yaml.safe_load(COMMON.read_text("utf-8"))
     passes = tuple(_make(Pass, entry, path) for entry in data["passes"])
-    parameters = [_make(Parameter, entry, path) for entry in data["parameters"] + common["parameters"]]
+    inputs = tuple(_make(Input, entry, path) for entry in data["inputs"])
+    entries = data["parameters"] + _brought_by(inputs, common, data["parameters"]) + common["parameters"]
+    parameters = [_make(Parameter, entry, path) for entry in entries]
     for parameter in parameters:
         if parameter.type not in TYPES or parameter.parse(parameter.default) != parameter.default:
             raise ParameterError(f"{path}: parameter '{parameter.name}' has a wrong type or default")
@@ -208,7 +217,7 @@ def load(path: Path) -> Face:
         group=data["group"],
         version=data["version"],
         description=data["description"].strip(),
-        inputs=tuple(_make(Input, entry, path) for entry in data["inputs"]),
+        inputs=inputs,
         parameters=tuple(parameters),
         passes=tuple(entry for entry in passes if not entry.each),
         variable=tuple(entry for entry in passes if entry.each),
@@ -219,9 +228,31 @@ def load(path: Path) -> Face:
     )
 
 
+def _brought_by(inputs: tuple[Input, ...], common: Mapping[str, Any], own: list[Any]) -> list[dict[str, Any]]:
+    """What each input besides the first brings with it, after its kind, and each kind once; the face's own go first."""
+    kinds = dict.fromkeys(entry.kind for entry in inputs[1:])
+    made = [dict(one) for kind in kinds for one in common["of_kind"].get(kind, ())]
+    for entry in inputs[1:]:
+        for one in common["of_input"].get(entry.kind, ()):
+            words = {"{label}": entry.label, "{what}": entry.label.lower(), "{option}": entry.option}
+            text = {key: _filled(value, words) for key, value in one.items()}
+            made.append(text | {"name": entry.setting(one["name"])})
+    taken = {one["name"] for one in own}
+    return [one for one in made if one["name"] not in taken]
+
+
+def _filled(value: Any, words: Mapping[str, str]) -> Any:
+    """A template's text with the words of an input in it; spellings that come out the same stand once."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(_filled(one, words) for one in value))
+    for place, word in words.items():
+        value = value.replace(place, word) if isinstance(value, str) else value
+    return value
+
+
 def _make(kind: type, entry: Mapping[str, Any], path: Path) -> Any:
     values = dict(entry)
-    for key in ("choices", "choice_hints", "channels", "display"):
+    for key in ("choices", "choice_hints", "channels", "display", "options"):
         if key in values:
             values[key] = tuple(values[key])
     if "choices" in values:

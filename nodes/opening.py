@@ -6,27 +6,85 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nodes.errors import FootageError
 from nodes.face import Face, Input
+from nodes.footage.picture import Kind
 from nodes.footage.reader import Footage, Missing
+from nodes.footage.sequence import Sequence
 
 
 @dataclass(frozen=True)
 class Reading:
     """What decides how an input's files are read; `Footage` says what the values mean."""
 
-    layer: str
-    missing: Missing
-    input_space: str
+    layer: str = ""
+    missing: Missing = "error"
+    input_space: str = "auto"
+    kind: Kind = "plate"
+    view: str = ""
+    needs_view: bool = False
+    offset: int = 0
 
-    def open(self, pattern: str) -> Footage:
-        """Raises FootageError or ParameterError; whether there are files is not looked at."""
-        return Footage(pattern, self.layer, self.missing, self.input_space)
+    def open(self, pattern: str, layer: str = "") -> Footage:
+        """The footage of a pattern; a `layer` that was named with it goes before the one of the parameters.
+
+        Raises FootageError or ParameterError; whether there are files is not looked at.
+        """
+        return Footage(
+            pattern,
+            layer or self.layer,
+            self.missing,
+            self.input_space,
+            view=self.view,
+            kind=self.kind,
+            needs_view=self.needs_view,
+            offset=self.offset,
+        )
 
 
 def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
-    """How an input of the node is read; only the main one has a layer, and masks are numbers, not colours."""
+    """How an input of the node is read: the main one by parameters of its own, the others by those they bring along.
+
+    A view is asked of all, but only the main input must have it.
+    """
+    main = entry is face.inputs[0]
+    mask = entry.kind == "mask"
+    named, space = ("Channel", "maskSpace") if mask else ("Layer", "plateSpace")
     return Reading(
-        layer=params["layer"] if entry is face.inputs[0] else "",
+        layer=params["layer"] if main else params.get(entry.setting(named), ""),
         missing=params["missingFrames"],
-        input_space=params["inputSpace"] if entry.kind == "plate" else "auto",
+        input_space=params["inputSpace"] if main else params.get(space, "auto"),
+        kind="mask" if mask else "plate",
+        view=params.get("view", ""),
+        needs_view=main,
+        offset=0 if main else params.get(entry.setting("Offset"), 0),
     )
+
+
+def split_layer(text: str) -> tuple[str, str]:
+    """`FILE:LAYER` as a pattern and a layer; the layer is empty where none is named, or where a file has that name.
+
+    >>> split_layer("roto.####.exr:matte.A")
+    ('roto.####.exr', 'matte.A')
+    """
+    places = [place for place, letter in enumerate(text) if letter == ":"]
+    candidates = [(text, ""), *((text[:place], text[place + 1 :].strip()) for place in reversed(places))]
+    candidates = [(pattern, layer) for pattern, layer in candidates if _may_be(pattern, layer)]
+    if len(candidates) > 1:
+        for pattern, layer in candidates:
+            if _has_files(pattern):
+                return pattern, layer
+    # Nothing is on disk: the error should name the file and not the layer.
+    return candidates[1] if len(candidates) == 2 else (text, "")
+
+
+def _may_be(pattern: str, layer: str) -> bool:
+    drive = len(pattern) == 1 and pattern.isalpha()
+    return bool(pattern.strip()) and not drive and "/" not in layer and "\\" not in layer
+
+
+def _has_files(pattern: str) -> bool:
+    try:
+        return Sequence.parse(pattern).range() is not None
+    except FootageError:
+        return False

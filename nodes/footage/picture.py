@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from nodes.errors import FootageError
 from nodes.footage.frame import Pixels
@@ -14,18 +15,30 @@ from nodes.footage.window import Window
 MAX_FRAME_BYTES = 2_000_000_000
 
 
+# A mask is one channel of numbers, a plate a picture.
+Kind = Literal["plate", "mask"]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to take of a file that holds several pictures; see `layers.pick_layer`."""
+    """What to take of a file that holds several pictures; see `layers.pick_layer`.
+
+    Where `needs_view` is off, a file that has no views, or just one, is the same for every view.
+    """
 
     layer: str = ""
     view: str = ""
     part: str | int | None = None
+    kind: Kind = "plate"
+    needs_view: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of a file. `pixels` is None where only the header was read; the rest as in `Frame`."""
+    """One picture of a file. `pixels` is None where only the header was read; the rest as in `Frame`.
+
+    `notes` say what was chosen in the file where that was not obvious; they do not name the file.
+    """
 
     pixels: Pixels | None
     channels: tuple[str, ...]
@@ -36,6 +49,7 @@ class Picture:
     attributes: Mapping[str, Attribute]
     straight_alpha: bool
     view: str
+    notes: tuple[str, ...] = ()
 
 
 def check_size(path: str, width: int, height: int, channels: int) -> None:

@@ -11,14 +11,14 @@ import numpy as np
 from nodes.errors import FootageError, ParameterError
 from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.colour import by_name, identify
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.exr_header import is_exr
 from nodes.footage.exr_reader import read_exr
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from nodes.footage.identity import Identity, Listing
 from nodes.footage.metadata import SourceMetadata
-from nodes.footage.picture import Choice, Picture
+from nodes.footage.picture import Choice, Kind, Picture
 from nodes.footage.sequence import Sequence
 from nodes.footage.still_reader import read_still
 from nodes.footage.window import Window
@@ -43,8 +43,11 @@ class Footage:
     """The frames of a shot.
 
     `pattern`: a path as `Sequence` describes it. `layer`, `view`, `part`: what to take of files that hold several
-    pictures (`layers.pick_layer`); a pattern with `%V` takes the view from there. `missing`: what a frame that is not
+    pictures (`layers.pick_layer`); a pattern with `%V` takes the view from there. `needs_view`: a file without views
+    is an error where one is asked for; otherwise it is the same for every view. `missing`: what a frame that is not
     on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`.
+    `kind`: of a `mask` the layer may be one channel as well, and its numbers are no colours unless `input_space` names
+    one. `offset`: the frame n is the file's frame n + offset, wherever frames are counted here.
 
     May be used from several threads; nothing of a frame is kept. A frame that is there but damaged is always an error.
     Raises FootageError for a pattern that cannot be one, ParameterError for a wrong `missing` or `input_space`.
@@ -59,6 +62,9 @@ class Footage:
         *,
         view: str = "",
         part: str | int | None = None,
+        kind: Kind = "plate",
+        needs_view: bool = True,
+        offset: int = 0,
     ) -> None:
         if missing not in get_args(Missing):
             raise ParameterError(f"Missing frames can be an error, hold or black, not {missing!r}.")
@@ -67,12 +73,14 @@ class Footage:
         self.sequence = Sequence.parse(pattern)
         self.missing = missing
         self.input_space = input_space
+        self.kind = kind
+        self.offset = offset
         if self.sequence.has_view and not view:
             view = next(iter(self.sequence.views()), "")
-        self._choice = Choice(layer, "" if self.sequence.has_view else view, part)
+        self._choice = Choice(layer, "" if self.sequence.has_view else view, part, kind, needs_view)
         self._view = view or None
         self._listing = Listing(self.sequence, self._view)
-        self._identity = Identity(self._stamp_of, repr((missing, input_space, layer, view, part)).encode())
+        self._identity = Identity(self._stamp_of, repr((missing, input_space, layer, view, part, kind)).encode())
         self._lock = threading.Lock()
 
     def frame(self, frame: int) -> Frame:
@@ -109,11 +117,11 @@ class Footage:
             oiio_input.check_is_file(self.sequence.path(1, self._view))
             return (1, 1)
         frames = self._frames()
-        return frames[0], frames[-1]
+        return frames[0] - self.offset, frames[-1] - self.offset
 
     def frames(self) -> list[int]:
         """The frames on disk; empty for a still."""
-        return [] if self.sequence.is_still else list(self._listing.frames())
+        return [] if self.sequence.is_still else [frame - self.offset for frame in self._listing.frames()]
 
     def identity(self, first: int, last: int) -> bytes:
         """A digest of the files behind frames first..last: their paths, sizes and times, and how they are read.
@@ -132,11 +140,12 @@ class Footage:
         return frames
 
     def _locate(self, frame: int) -> tuple[int | None, str]:
-        """The frame to read in place of `frame`, and its file; None where the picture is to be black."""
-        path = self.sequence.path(frame, self._view)
+        """The number that is read for `frame`, and its file; None where the picture is to be black."""
+        number = frame + self.offset
+        path = self.sequence.path(number, self._view)
         try:
             oiio_input.check_is_file(path)
-            return frame, path
+            return number, path
         except FootageError as error:
             if not str(error).endswith("does not exist."):
                 raise FootageError(f"Frame {frame}: {error}") from error
@@ -153,9 +162,9 @@ class Footage:
         return self._neighbour(frame)
 
     def _neighbour(self, frame: int) -> tuple[int, str]:
-        """The nearest earlier frame on disk, else the first."""
+        """The number of the nearest earlier frame on disk, else of the first, and its file."""
         frames = self._frames()
-        number = max((one for one in frames if one <= frame), default=frames[0])
+        number = max((one for one in frames if one <= frame + self.offset), default=frames[0])
         return number, self.sequence.path(number, self._view)
 
     def _read(self, frame: int, path: str, pixels: bool) -> Picture:
@@ -169,7 +178,10 @@ class Footage:
 
     def _as_frame(self, picture: Picture, frame: int, number: int, path: str) -> Frame:
         assert picture.pixels is not None
-        notes = () if number == frame else (f"Frame {frame} is missing; frame {number} is held in its place.",)
+        number -= self.offset
+        notes = tuple(f"{self.sequence.pattern}: {note}" for note in picture.notes)
+        if number != frame:
+            notes += (f"Frame {frame} is missing; frame {number} is held in its place.",)
         metadata = SourceMetadata(
             path, frame, number, picture.file_format, picture.attributes, picture.straight_alpha,
             self._choice.layer, picture.view or self._view or "", notes,
@@ -193,7 +205,9 @@ class Footage:
         return replace(like, metadata=metadata)
 
     def _colour(self, picture: Picture) -> ColourSpace:
+        if self.kind == "mask" and self.input_space.strip().lower() in ("", "auto"):
+            return LINEAR_REC709
         return identify(picture.attributes, picture.file_format, self.input_space)
 
     def _stamp_of(self, frame: int) -> bytes:
-        return self._listing.stamp(frame, self.missing)
+        return self._listing.stamp(frame + self.offset, self.missing)

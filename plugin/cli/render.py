@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 from typing import Any
 
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.face import Parameter
 from nodes.footage.compression import KNOWN, SOURCE
 from nodes.footage.frame_list import format_frames
 from plugin.rendering import used_weights
@@ -17,9 +19,7 @@ from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import ShotRender
 from plugin.worker.client import Worker
 
-# Options that are parameters under another name, so that the usual things are short to type.
-FOOTAGE = "footage_"
-SHORTHANDS = {"weights": "weights", "input_space": "inputSpace", "device": "device"}
+FOOTAGE, SETTING = "footage_", "setting_"
 
 
 def add_parser(commands: Any) -> None:
@@ -32,12 +32,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("node", metavar="NODE", help="what to render, such as background-matte")
     options = dict.fromkeys(entry.option for face in catalogue.all_faces() for entry in face.inputs)
     for option in options:
-        parser.add_argument(f"--{option}", metavar="PATTERN", dest=f"{FOOTAGE}{option}", help=_input_help(option))
+        parser.add_argument(f"--{option}", metavar="FILE[:LAYER]", dest=f"{FOOTAGE}{option}", help=_input_help(option))
     parser.add_argument("--frames", metavar="A-B[xSTEP]", help="frames to render, default: all of the source")
     parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as out/matte.####.exr")
-    parser.add_argument("--weights", metavar="FILE|NAME", help="trained weights, default: the node's own")
-    parser.add_argument("--input-space", metavar="S", help="colour space of the source, default: as the file says")
-    parser.add_argument("--device", metavar="D", help="auto, cpu or cuda:N")
+    for option, parameter in _shorthands().items():
+        metavar = "N" if parameter.type == "int" else "NAME"
+        parser.add_argument(f"--{option}", metavar=metavar, dest=f"{SETTING}{option}", help=_first_sentence(parameter))
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of the node"
     )
@@ -99,10 +99,32 @@ def _settings(options: argparse.Namespace) -> dict[str, str]:
         if not equals:
             raise ParameterError(f"--set takes NAME=VALUE, not '{entry}'")
         settings[name.strip()] = value
-    for option, name in SHORTHANDS.items():
-        if getattr(options, option) is not None:
-            settings[name] = getattr(options, option)
+    face = catalogue.find(options.node)
+    for name, value in vars(options).items():
+        option = name.removeprefix(SETTING)
+        if option == name or value is None:
+            continue
+        meant = [parameter.name for parameter in face.parameters if option in parameter.options]
+        if not meant:
+            raise ParameterError(f"{face.command} has no --{option}: it has no input that this could be about")
+        # What is said of one input goes before what is said of all of its kind.
+        for parameter_name in meant:
+            if len(meant) == 1 or parameter_name not in settings:
+                settings[parameter_name] = value
     return settings
+
+
+def _shorthands() -> dict[str, Parameter]:
+    """Options that are parameters under another name, so that the usual things are short to type."""
+    parameters = [parameter for face in catalogue.all_faces() for parameter in face.parameters]
+    # Where an option stands for several, the one that has it alone says what it means.
+    parameters.sort(key=lambda parameter: -len(parameter.options))
+    return {option: parameter for parameter in parameters for option in parameter.options}
+
+
+def _first_sentence(parameter: Parameter) -> str:
+    sentence = re.split(r"(?<=[.:;]) ", parameter.hint)[0].rstrip(".:;")
+    return sentence.replace("%", "%%")
 
 
 def _input_help(option: str) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from nodes.errors import FootageError, ParameterError
 from nodes.face import Face
 from nodes.footage.reader import Footage
-from nodes.opening import reading
+from nodes.opening import reading, split_layer
 
 
 def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Footage]:
-    """The footage of each input, by the input's name. `named` maps options (`source`, `plate`) to patterns.
+    """The footage of each input, by the input's name. `named` maps options (`source`, `plate`) to `FILE[:LAYER]`.
 
     Raises ParameterError for an input that the node has not or that is missing, FootageError where there are no files.
     """
@@ -28,9 +28,9 @@ def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]
         if not entry.optional and entry.option not in given:
             raise ParameterError(f"{face.command} needs --{entry.option}: {entry.hint[0].lower()}{entry.hint[1:]}")
     footage = {}
-    for option, pattern in given.items():
+    for option, text in given.items():
         try:
-            footage[known[option].name] = reading(face, known[option], params).open(pattern)
+            footage[known[option].name] = reading(face, known[option], params).open(*split_layer(text))
             footage[known[option].name].range()
         except FootageError as error:
             raise FootageError(f"--{option}: {error}") from None

@@ -12,7 +12,7 @@ from nodes.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
-from nodes.opening import Reading, reading
+from nodes.opening import Reading, reading, split_layer
 from plugin.worker.inputs import JobInputs, Key
 
 # Footage that is remembered: what it costs to ask again whether files changed depends on it.
@@ -86,5 +86,5 @@ class FileInputs:
 
 
 @functools.lru_cache(REMEMBERED)
-def _open(pattern: str, how: Reading) -> Footage:
-    return how.open(pattern)
+def _open(text: str, how: Reading) -> Footage:
+    return how.open(*split_layer(text))
