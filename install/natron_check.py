@@ -72,7 +72,7 @@ def _check_bundle(bundle: Path) -> None:
 def _loading_trouble(binary: Path) -> str:
     """What the system's loader says against a binary, from a process of its own; "" if nothing."""
     program = "import ctypes, os, sys; ctypes.CDLL(sys.argv[1], mode=os.RTLD_NOW | os.RTLD_LOCAL)"
-    command = [sys.executable, "-c", program, str(binary)]
+    command = [sys.executable, "-I", "-c", program, str(binary)]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

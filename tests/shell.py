@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+COMMAND = Path(sys.executable).with_name("cleanplate")
+
 
 class Shell:
     """A user's shell: its own worker, weights and folders."""
@@ -22,8 +24,7 @@ class Shell:
         }
 
     def start(self, *arguments: object) -> subprocess.Popen:
-        program = "import sys; from plugin.cli import main; sys.exit(main())"
-        command = [sys.executable, "-c", program, *map(str, arguments)]
+        command = [str(COMMAND), *map(str, arguments)]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -189,7 +189,7 @@ def test_a_worker_that_cannot_start_leaves_its_last_words(runtime, monkeypatch, 
 
 
 def test_what_a_host_sets_for_its_own_python_does_not_reach_the_worker(monkeypatch):
-    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "LD_LIBRARY_PATH", "QT_API", "QT_PLUGIN_PATH"):
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "LD_LIBRARY_PATH", "QT_API", "QT_PLUGIN_PATH"):
         monkeypatch.setenv(name, "/natron")
     monkeypatch.setenv("CLEANPLATE_X", "1")
     monkeypatch.setenv("OCIO", "config.ocio")

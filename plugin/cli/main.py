@@ -6,11 +6,13 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from models.weights.errors import WeightsError
 from nodes.errors import Cancelled, CleanplateError
+from plugin.cli.usage import Parser, negative_values_joined
+from plugin.cli.words import say_error
 
 # Command -> module, in the order of the help. Modules are imported when their command is asked for.
 COMMANDS = {
@@ -28,18 +30,22 @@ COMMANDS = {
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns 0 on success, 1 with a sentence on stderr, 2 on wrong usage, 130 after Ctrl-C."""
+def main(arguments: Sequence[str] | None = None, ready: Callable[[], None] = lambda: None) -> int:
+    """Runs a command; returns 0 on success, 1 with a sentence on stderr, 2 on wrong usage, 130 after Ctrl-C.
+
+    `ready` is called when the command is loaded: from then on a KeyboardInterrupt is answered.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(arguments[0] if arguments else "")
-    options = parser.parse_args(arguments)
+    as_json = "--json" in arguments
     try:
+        options = _parser(arguments[0] if arguments else "").parse_args(negative_values_joined(arguments))
+        ready()
         return int(options.run(options))
     except (CleanplateError, WeightsError) as error:
-        print(f"cleanplate: {error}", file=sys.stderr)
+        say_error(str(error), as_json)
         return 1
     except (KeyboardInterrupt, Cancelled):
-        print("cleanplate: stopped; finished frames are kept", file=sys.stderr)
+        say_error("stopped; finished frames are kept", as_json)
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cleanplate", description="Neural matting and clean-up nodes, from the shell.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"cleanplate {version('cleanplate')}")

@@ -27,8 +27,8 @@ START_SECONDS = 180.0
 BIRTHS = 5
 GREETING_SECONDS = 30.0
 # A Python worker needs none of what a host sets for its own Python, and much of it would break one.
-_SCRUBBED = ("PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD")
-_SCRUBBED_KINDS = ("QT_", "NATRON", "DYLD_", "__PYVENV_LAUNCHER__")
+_SCRUBBED = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+_SCRUBBED_KINDS = ("PYTHON", "QT_", "NATRON", "DYLD_", "__PYVENV_LAUNCHER__")
 
 
 class Absent(Exception):

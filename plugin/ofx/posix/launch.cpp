@@ -23,8 +23,8 @@ constexpr std::chrono::seconds kStart(180);
 
 // A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 bool scrubbed(const char* entry) {
-    for (const char* name : {"PYTHONPATH=", "PYTHONHOME=", "PYTHONNOUSERSITE=", "PYTHONSTARTUP=", "LD_LIBRARY_PATH=",
-                             "LD_PRELOAD=", "DYLD_", "__PYVENV_LAUNCHER__=", "QT_", "NATRON"})
+    for (const char* name : {"PYTHON", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_", "__PYVENV_LAUNCHER__=", "QT_",
+                             "NATRON"})
         if (std::strncmp(entry, name, std::strlen(name)) == 0) return true;
     return false;
 }
