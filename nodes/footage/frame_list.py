@@ -9,6 +9,8 @@ from nodes.errors import ParameterError
 
 _ITEM = re.compile(r"\s*(-?\d+)\s*(?:-\s*(-?\d+)\s*(?:x\s*(\d+)\s*)?)?")
 _MOST = 10_000_000
+# What every host and file can number.
+FIRST_FRAME, LAST_FRAME = -(2**31), 2**31 - 1
 
 
 def parse_frames(text: str) -> list[int]:

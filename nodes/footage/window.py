@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# How far from the origin a window may lie, and how wide and high it may be: beyond what anybody works on.
+FARTHEST, WIDEST = 1 << 24, 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -82,6 +82,15 @@ class Outgoing:
         for old in surplus:
             self._forget(old.ref.id)
 
+    def unsent(self, buffer: Buffer) -> None:
+        """A buffer that was taken will not be sent after all."""
+        with self._lock:
+            if buffer.announced and buffer.ref.id in self._away:
+                # The peer knows it.
+                self._free.append(self._away.pop(buffer.ref.id))
+            elif self._away.get(buffer.ref.id) is buffer:
+                del self._away[buffer.ref.id]
+
     def trim(self, idle_seconds: float) -> None:
         """Gives back the buffers that were not used for so long."""
         with self._lock:

@@ -27,6 +27,7 @@ from plugin.worker.client_job import Job, Sources, fetch
 from plugin.worker.connection import Connection
 from plugin.worker.failures import FrameFailed, Unusable
 from plugin.worker.fields import Span
+from plugin.worker.fitting import fitted_name
 from plugin.worker.messages import (
     AskStatus,
     Cancel,
@@ -64,7 +65,7 @@ class Worker:
         self.device = paths.resolve(device)
         self._automatic = device == "auto"
         self._on_note = on_note or log.info
-        self._name = (name or Path(sys.argv[0]).name or "client")[:100]
+        self._name = fitted_name(name or Path(sys.argv[0]).name or "client")
         self._lock = threading.Lock()
         self._connecting = threading.Lock()
         self._numbers = itertools.count(1)
@@ -175,16 +176,19 @@ class Worker:
         if self._connection is None or self._welcome is None:
             return
         room = self._welcome.max_jobs - sum(job.sent_on is self._connection for job in self._jobs.values())
-        for job in self._jobs.values():
+        for job in list(self._jobs.values()):
             if room <= 0:
                 return
             if job.sent_on is not self._connection:
-                job.sent_on, job.started = self._connection, False
                 try:
                     self._connection.send(job.request)
-                    room -= 1
                 except ProtocolError as error:
+                    # Nobody heard of it, so that nobody will answer it.
+                    del self._jobs[job.request.job]
                     job.fail(WorkerError(f"the render cannot be asked for: {error}"))
+                    continue
+                job.sent_on, job.started = self._connection, False
+                room -= 1
 
     def _cancel(self, job: Job) -> None:
         with self._lock:

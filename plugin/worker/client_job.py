@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.engine import Passes
-from nodes.errors import Cancelled, CleanplateError
+from nodes.errors import Cancelled, CleanplateError, WorkerError
 from nodes.footage.frame import Frame
 from plugin.worker import frames
 from plugin.worker.connection import Connection
 from plugin.worker.failures import FrameFailed, exception, kind_of
+from plugin.worker.fitting import fitted
 from plugin.worker.messages import IdentityAnswer, Missing, Need, NeedIdentity, Render, Result
 from plugin.worker.schema import ProtocolError
 
@@ -115,20 +116,28 @@ def fetch(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
         return
     number = job.request.job
     try:
-        if isinstance(need, NeedIdentity):
-            digest = job.sources.identity(need.input, need.first, need.last)
-            connection.send(IdentityAnswer(number, need.need, digest))
-        else:
-            _hand_over(connection, number, need, job.sources.frame(need.input, need.frame))
-    except CleanplateError as error:
-        connection.send(Missing(number, need.need, kind_of(error), str(error)[:4000]))
-    except Exception as error:
+        try:
+            _answer(connection, job, need)
+        except CleanplateError as error:
+            connection.send(Missing(number, need.need, kind_of(error), fitted(error)))
+    except BaseException as error:
+        # Whatever it is, nobody waits for ever.
         log.debug("fetching %s failed", need, exc_info=error)
-        job.give_up(error)
+        job.give_up(error if isinstance(error, Exception) else WorkerError(f"fetching was ended: {error!r}"))
 
 
-def _hand_over(connection: Connection, job: int, need: Need, frame: Frame) -> None:
+def _answer(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
+    number = job.request.job
+    if isinstance(need, NeedIdentity):
+        digest = job.sources.identity(need.input, need.first, need.last)
+        connection.send(IdentityAnswer(number, need.need, digest))
+        return
+    frame = job.sources.frame(need.input, need.frame)
     try:
-        connection.send(*frames.frame_answer(connection.outgoing, job, need.need, frame))
+        connection.send(*frames.frame_answer(connection.outgoing, number, need.need, frame))
     except (ProtocolError, OSError) as error:
-        raise FrameFailed(f"frame {need.frame} of {need.input} cannot be handed to the worker: {error}") from error
+        path = getattr(frame.metadata, "path", "")
+        named = f" ({path})" if path else ""
+        raise FrameFailed(
+            f"frame {need.frame} of {need.input}{named} cannot be handed to the worker: {error}"
+        ) from error

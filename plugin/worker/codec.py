@@ -6,14 +6,17 @@ import msgpack
 
 from plugin.worker.fields import MAX_PAYLOAD
 from plugin.worker.messages import Message
-from plugin.worker.schema import SCALAR_TEXT, ProtocolError, read, write
+from plugin.worker.schema import MOST_ENTRIES, SCALAR_TEXT, ProtocolError, read, write
 
 TYPES: dict[int, type[Message]] = {kind.code: kind for kind in Message.__args__}
 
 
 def encode(message: Message) -> bytes:
     """The payload of a message. Raises ProtocolError where a field is not what its check demands."""
-    payload: bytes = msgpack.packb(write(message, type(message).__name__))
+    try:
+        payload: bytes = msgpack.packb(write(message, type(message).__name__))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ProtocolError(f"{type(message).__name__} cannot be written: {str(error)[:200]}") from None
     if len(payload) > MAX_PAYLOAD:
         raise ProtocolError(f"{type(message).__name__} takes {len(payload)} bytes, more than {MAX_PAYLOAD}")
     return payload
@@ -31,7 +34,7 @@ def decode(code: int, payload: bytes | bytearray | memoryview) -> Message:
             strict_map_key=True,
             max_str_len=4 * SCALAR_TEXT,
             max_bin_len=64,
-            max_array_len=1024,
+            max_array_len=MOST_ENTRIES,
             max_map_len=512,
             max_ext_len=0,
         )

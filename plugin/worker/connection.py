@@ -64,7 +64,13 @@ class Connection:
 
         Raises ProtocolError when the message breaks the rules.
         """
-        self._queue.put((message.code, encode(message), buffer))
+        try:
+            payload = encode(message)
+        except ProtocolError:
+            if buffer is not None:
+                self.outgoing.unsent(buffer)
+            raise
+        self._queue.put((message.code, payload, buffer))
 
     def open(self, ref: BufferRef, descriptors: list[int]) -> npt.NDArray[np.uint8]:
         """The bytes of the buffer a received message names, see `Incoming.open`."""

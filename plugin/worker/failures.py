@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
+from plugin.worker.fitting import fitted
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ _CLASSES: dict[str, type[Exception]] = {
     "memory": FrameFailed,
     "cancelled": Cancelled,
 }
-_LIMIT = 4000
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -35,28 +35,36 @@ def out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in reason_of(error))
     )
 
 
 def describe(error: BaseException, what: str, device: str, log_file: str) -> tuple[str, str]:
     """Kind and sentence of an error while doing `what`, such as `BackgroundMatte on frame 12`; logs surprises."""
     if isinstance(error, Cancelled):
-        return "cancelled", f"{what} was cancelled"
+        return "cancelled", fitted(f"{what} was cancelled")
     if isinstance(error, CleanplateError):
-        return kind_of(error), str(error)[:_LIMIT]
+        return kind_of(error), fitted(error)
     if type(error).__module__ == "models.weights.errors":
-        return "user", str(error)[:_LIMIT]
+        return "user", fitted(error)
     if out_of_memory(error):
         log.warning("%s: out of memory", what, exc_info=error)
-        return "memory", (
+        return "memory", fitted(
             f"{what} needs more memory than {device} has left; render smaller pictures, choose a smaller model "
             "or close other programs"
         )
     log.error("%s failed", what, exc_info=error)
-    reason = " ".join(str(error).split())[:300]
+    reason = reason_of(error)
     name = type(error).__name__
-    return "internal", f"{what} failed ({name}{': ' if reason else ''}{reason}); the details are in {log_file}"
+    return "internal", fitted(f"{what} failed ({name}{': ' if reason else ''}{reason}); the details are in {log_file}")
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception that was not made for users says, in a line; empty where it says nothing."""
+    try:
+        return fitted(" ".join(str(error).split()), 300)
+    except Exception:
+        return ""
 
 
 def kind_of(error: CleanplateError) -> str:

@@ -5,31 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from nodes.footage.frame_list import FIRST_FRAME, LAST_FRAME
+from nodes.footage.window import FARTHEST, WIDEST
 from plugin.worker.schema import boolean, integer, listed, matching, number, text, word
 
 VERSION = 1
 MAX_PAYLOAD = 1 << 20
 MAX_BUFFER = 1 << 36
+SENTENCE_TEXT, NAME_TEXT = 4096, 128
+# A layer for each class of any data set.
+MOST_PASSES = 4096
+MOST_NOTES, MOST_FACTS = 64, 256
+MOST_WEIGHTS, MOST_MODELS = 8, 256
+MOST_CLIENTS, MOST_QUEUED = 1024, 1024
 KINDS = ("footage", "frame", "parameter", "worker", "user", "memory", "cancelled", "internal")
 PRIORITIES = ("interactive", "batch")
 _TRANSFERS = r"linear|srgb|rec709|cineon|ocio|named|gamma:[0-9]{1,2}(\.[0-9]{1,6})?"
 
 Id = Annotated[int, integer(1, 2**32 - 1)]
 IdOrNone = Annotated[int, integer(0, 2**32 - 1)]
-FrameNumber = Annotated[int, integer(-(2**31), 2**31 - 1)]
-Coordinate = Annotated[int, integer(-(2**24), 2**24)]
-Extent = Annotated[int, integer(0, 2**20)]
+FrameNumber = Annotated[int, integer(FIRST_FRAME, LAST_FRAME)]
+Coordinate = Annotated[int, integer(-FARTHEST, FARTHEST)]
+Extent = Annotated[int, integer(0, WIDEST)]
 Offset = Annotated[int, integer(0, MAX_BUFFER)]
 Bytes = Annotated[int, integer(0, 2**53)]
 Channels = Annotated[int, integer(1, 64)]
 Count = Annotated[int, integer(0, 2**20)]
 Number = Annotated[float, number]
 Truth = Annotated[bool, boolean]
-Name = Annotated[str, text(128)]
-Text = Annotated[str, text()]
+Name = Annotated[str, text(NAME_TEXT)]
+Text = Annotated[str, text(SENTENCE_TEXT)]
 Kind = Annotated[str, word(*KINDS)]
 Priority = Annotated[str, word(*PRIORITIES)]
-Names = Annotated[tuple[str, ...], listed(text(128), 64)]
+Names = Annotated[tuple[str, ...], listed(text(NAME_TEXT), MOST_PASSES)]
 
 
 @dataclass(frozen=True, slots=True)

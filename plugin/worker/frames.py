@@ -13,12 +13,11 @@ from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.fields import Box, Colour, Image, Weights
+from plugin.worker.fields import MOST_WEIGHTS, Box, Colour, Image, Weights
+from plugin.worker.fitting import fitted, fitted_facts, fitted_name, fitted_notes
 from plugin.worker.messages import FrameAnswer, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.shared_memory import aligned
-
-_LONG = 2000
 
 
 def pack(outgoing: Outgoing, arrays: Mapping[str, Pixels]) -> tuple[Buffer, tuple[Image, ...]]:
@@ -29,8 +28,12 @@ def pack(outgoing: Outgoing, arrays: Mapping[str, Pixels]) -> tuple[Buffer, tupl
         images.append(Image(name, end, height, width, channels))
         end = aligned(end + 4 * array.size)
     buffer = outgoing.take(end)
-    for image, array in zip(images, arrays.values(), strict=True):
-        np.copyto(buffer.memory.floats(image.offset, array.shape), array, casting="same_kind")
+    try:
+        for image, array in zip(images, arrays.values(), strict=True):
+            np.copyto(buffer.memory.floats(image.offset, array.shape), array, casting="same_kind")
+    except BaseException:
+        outgoing.unsent(buffer)
+        raise
     return buffer, tuple(images)
 
 
@@ -53,7 +56,7 @@ def frame_answer(outgoing: Outgoing, job: int, need: int, frame: Frame) -> tuple
         need=need,
         buffer=buffer.ref,
         image=image,
-        channels=frame.channels,
+        channels=tuple(map(fitted_name, frame.channels)),
         data_window=_box(frame.data_window),
         display_window=_box(frame.display_window),
         pixel_aspect=frame.pixel_aspect,
@@ -93,10 +96,10 @@ def result(
         buffer=buffer.ref,
         images=packed,
         window=_box(passes.window),
-        info={name: _scalar(value) for name, value in passes.info.items()},
-        notes=tuple(passes.notes),
+        info=fitted_facts(passes.info),
+        notes=fitted_notes(passes.notes),
         milliseconds=milliseconds,
-        weights=tuple(_facts(info) for info in passes.weights),
+        weights=tuple(_facts(info) for info in passes.weights[:MOST_WEIGHTS]),
     )
     return message, buffer
 
@@ -129,22 +132,17 @@ def _window(box: Box) -> Window:
     return Window(box.x, box.y, box.width, box.height)
 
 
-def _scalar(value: str | int | float) -> str | int | float:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _facts(info: WeightsInfo) -> Weights:
-    """What a file says about itself may be long; a message's text may not."""
     return Weights(
-        name=info.name[:_LONG],
-        network=info.network,
-        state=info.state,
-        path=info.path.encode("utf-8", "replace").decode(),
-        sha256=info.sha256,
-        licence=info.licence[:_LONG],
-        use=info.use[:_LONG],
-        terms=info.terms[:_LONG],
-        source=info.source[:_LONG],
+        name=fitted(info.name),
+        network=fitted_name(info.network),
+        state=fitted_name(info.state),
+        path=fitted(info.path),
+        sha256=fitted_name(info.sha256),
+        licence=fitted(info.licence),
+        use=fitted(info.use),
+        terms=fitted(info.terms),
+        source=fitted(info.source),
     )
 
 

@@ -20,10 +20,27 @@ KEPT_BYTES = 512 << 20
 Key = tuple[str, int]
 
 
-class _Slot:
-    """What was asked for: nothing yet, a value or an error."""
+class Needs:
+    """Numbers the questions to one client: no number stands for two, so that a late answer is never another's."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> int:
+        with self._lock:
+            self._last += 1
+            return self._last
+
+    def asked(self, number: int) -> bool:
+        return number <= self._last
+
+
+class _Slot:
+    """What was asked for: nothing yet, a value of the `kind` or an error."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
         self.value: Any = None
         self.error: Exception | None = None
         self.done = False
@@ -37,7 +54,13 @@ class JobInputs:
     walks towards its own frame gets the next ones ahead, so that decoding and computing overlap.
     """
 
-    def __init__(self, request: Render, place: Place, send: Callable[[Need | NeedIdentity], None]) -> None:
+    def __init__(
+        self,
+        request: Render,
+        place: Place,
+        send: Callable[[Need | NeedIdentity], None],
+        needs: Needs | None = None,
+    ) -> None:
         self._job = request.job
         self._frame = request.frame
         self._connected = request.inputs
@@ -45,7 +68,7 @@ class JobInputs:
         self._send = send
         self._changed = threading.Condition()
         self._cancelled = False
-        self._needs = 0
+        self._needs = needs or Needs()
         self._asked: dict[int, _Slot] = {}
         self._plan: deque[Key] = deque()
         self._planned: set[Key] = set()
@@ -86,7 +109,7 @@ class JobInputs:
         self._span(name)
         key = (name, first, last)
         if key not in self._identities:
-            number, slot = self._new_slot()
+            number, slot = self._new_slot(bytes)
             self._send(NeedIdentity(self._job, number, name, first, last))
             self._identities[key] = self._wait(slot)
         return self._identities[key]
@@ -109,11 +132,18 @@ class JobInputs:
         self.check_cancelled()
 
     def answer(self, need: int, value: Frame | bytes | Exception) -> None:
-        """The client's answer. Raises ProtocolError when nothing, or another thing, was asked."""
+        """The client's answer, which may come when nobody wants it any more.
+
+        Raises ProtocolError when this was never asked, or another thing.
+        """
         with self._changed:
             slot = self._asked.pop(need, None)
             if slot is None:
-                raise ProtocolError(f"nobody asked for what need {need} brings")
+                if not self._needs.asked(need):
+                    raise ProtocolError(f"nobody asked for what need {need} brings")
+                return
+            if not isinstance(value, slot.kind | Exception):
+                raise ProtocolError(f"need {need} was for another thing")
             if isinstance(value, Exception):
                 slot.error = value
             else:
@@ -154,16 +184,15 @@ class JobInputs:
         self._latest[name] = frame
 
     def _ask_frame(self, key: Key) -> _Slot:
-        number, slot = self._new_slot()
+        number, slot = self._new_slot(Frame)
         self._send(Need(self._job, number, *key))
         return slot
 
-    def _new_slot(self) -> tuple[int, _Slot]:
-        slot = _Slot()
+    def _new_slot(self, kind: type) -> tuple[int, _Slot]:
+        number, slot = self._needs.next(), _Slot(kind)
         with self._changed:
-            self._needs += 1
-            self._asked[self._needs] = slot
-            return self._needs, slot
+            self._asked[number] = slot
+        return number, slot
 
     def _wait(self, slot: _Slot) -> Any:
         if not slot.done:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -17,7 +16,8 @@ from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.failures import describe
 from plugin.worker.fields import JobStatus
 from plugin.worker.file_inputs import with_files
-from plugin.worker.inputs import JobInputs
+from plugin.worker.fitting import fitted
+from plugin.worker.inputs import JobInputs, Needs
 from plugin.worker.messages import Failed, Message, Note, Render, Result, Started
 from plugin.worker.turns import Turns
 
@@ -29,6 +29,7 @@ class Client(Protocol):
     """What a job needs of the client that submitted it."""
 
     pid: int
+    needs: Needs
 
     @property
     def outgoing(self) -> Outgoing: ...
@@ -59,7 +60,7 @@ class Job:
         self._since = time.monotonic()
         self._state = "fetching"
         self._place = turns.queue(client, request.priority == "interactive")
-        self.inputs = JobInputs(request, self._place, client.send)
+        self.inputs = JobInputs(request, self._place, client.send, client.needs)
 
     def run(self) -> None:
         """Ends with exactly one Result or Failed; raises nothing."""
@@ -72,8 +73,7 @@ class Job:
         except BaseException as error:
             what = f"{name} on frame {self.request.frame}"
             kind, sentence = describe(error, what, self._accelerator.name, self._log_file)
-            with contextlib.suppress(Exception):
-                self._answer(Failed(self.request.job, kind, sentence))
+            self._answer(Failed(self.request.job, kind, sentence))
         finally:
             self._place.leave()
             self.inputs.close()
@@ -90,7 +90,7 @@ class Job:
 
     def note(self, sentence: str) -> None:
         """Tells the user what takes so long."""
-        self._client.send(Note(self.request.job, sentence))
+        self._client.send(Note(self.request.job, fitted(sentence)))
 
     def status(self) -> JobStatus:
         request = self.request

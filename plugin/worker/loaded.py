@@ -9,9 +9,7 @@ import torch
 from models.weights import WeightsRef, other_half
 from nodes.engine import WeightsInfo
 from plugin.worker.fields import ModelStatus
-
-# What a file says about itself may be longer than a message's text.
-LONG = 2000
+from plugin.worker.fitting import fitted
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,15 @@ def model_status(key: ModelKey, size: int) -> ModelStatus:
     precision = str(key.dtype).removeprefix("torch.")
     ref = key.ref
     return ModelStatus(
-        name=ref.name[:LONG],
+        name=fitted(ref.name),
         network=key.network,
         precision=precision,
         bytes=size,
         state=ref.state,
-        path=str(ref.path).encode("utf-8", "replace").decode(),
+        path=fitted(ref.path),
         sha256=ref.sha256,
-        licence=ref.licence[:LONG],
-        use=ref.use[:LONG],
+        licence=fitted(ref.licence),
+        use=fitted(ref.use),
     )
 
 

@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from plugin.worker.fields import (
+    MOST_CLIENTS,
+    MOST_FACTS,
+    MOST_MODELS,
+    MOST_NOTES,
+    MOST_PASSES,
+    MOST_QUEUED,
+    MOST_WEIGHTS,
+    NAME_TEXT,
+    SENTENCE_TEXT,
     Box,
     BufferRef,
     Bytes,
@@ -105,7 +114,7 @@ class FrameAnswer:
     need: Id
     buffer: BufferRef
     image: Image
-    channels: Annotated[tuple[str, ...], listed(text(128), 64, 1)]
+    channels: Annotated[tuple[str, ...], listed(text(NAME_TEXT), 64, 1)]
     data_window: Box
     display_window: Box
     pixel_aspect: Number
@@ -158,12 +167,12 @@ class Result:
     code: ClassVar[int] = 11
     job: Id
     buffer: BufferRef
-    images: Annotated[tuple[Image, ...], listed(record(Image), 64)]
+    images: Annotated[tuple[Image, ...], listed(record(Image), MOST_PASSES)]
     window: Box
-    info: Annotated[dict[str, str | int | float], mapped(scalar, 256)]
-    notes: Annotated[tuple[str, ...], listed(text(), 64)]
+    info: Annotated[dict[str, str | int | float], mapped(scalar, MOST_FACTS)]
+    notes: Annotated[tuple[str, ...], listed(text(SENTENCE_TEXT), MOST_NOTES)]
     milliseconds: Number
-    weights: Annotated[tuple[Weights, ...], listed(record(Weights), 8)] = ()
+    weights: Annotated[tuple[Weights, ...], listed(record(Weights), MOST_WEIGHTS)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +234,14 @@ class Status:
     threads: Annotated[int, integer(1, 1 << 16)]
     uptime: Number
     frames: Bytes
-    models: Annotated[tuple[ModelStatus, ...], listed(record(ModelStatus), 256)]
+    models: Annotated[tuple[ModelStatus, ...], listed(record(ModelStatus), MOST_MODELS)]
     kept_bytes: Bytes
     budget_bytes: Bytes
     resident_bytes: Bytes
     device_bytes: Bytes
     buffer_bytes: Bytes
-    clients: Annotated[tuple[ClientStatus, ...], listed(record(ClientStatus), 1024)]
-    queue: Annotated[tuple[JobStatus, ...], listed(record(JobStatus), 1024)]
+    clients: Annotated[tuple[ClientStatus, ...], listed(record(ClientStatus), MOST_CLIENTS)]
+    queue: Annotated[tuple[JobStatus, ...], listed(record(JobStatus), MOST_QUEUED)]
     log: Text
 
 

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 Check = Callable[[Any, str], Any]
 Record = TypeVar("Record")
 
-SCALAR_TEXT = 16_384
+SCALAR_TEXT = 65_536
+MOST_ENTRIES = 4096
 
 
 class ProtocolError(Exception):
@@ -31,6 +32,8 @@ def text(limit: int = 4096) -> Check:
             raise ProtocolError(f"{where} is not text")
         if len(value) > limit:
             raise ProtocolError(f"{where} is longer than {limit} characters")
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise ProtocolError(f"{where} is not Unicode: {value[:80]!a}")
         return value
 
     return check

@@ -19,7 +19,8 @@ from nodes.face import Face
 from plugin.worker import identity, memory
 from plugin.worker.connection import receive_now, send_now
 from plugin.worker.device import Accelerator
-from plugin.worker.fields import VERSION
+from plugin.worker.fields import MOST_CLIENTS, MOST_MODELS, MOST_QUEUED, VERSION
+from plugin.worker.fitting import fitted
 from plugin.worker.jobs import Job
 from plugin.worker.messages import Hello, Refused, Render, Status, Welcome
 from plugin.worker.schema import ProtocolError
@@ -46,7 +47,7 @@ class Server:
         self._inode = path.stat().st_ino
         self._accelerator = accelerator
         self._build = build
-        self._log_file = str(log_file)
+        self._log_file = fitted(log_file)
         self._idle = idle
         self._turns = Turns()
         self._threads = Threads("job")
@@ -228,22 +229,23 @@ class Server:
         """What `cleanplate worker status` shows."""
         accelerator = self._accelerator
         sessions = self._all_sessions()
+        queue = [job.status() for session in sessions for job in session.jobs()]
         return Status(
             pid=os.getpid(),
             release=identity.release(),
             device=accelerator.name,
-            device_name=accelerator.description,
+            device_name=fitted(accelerator.description),
             torch=str(torch.__version__),
             threads=torch.get_num_threads(),
             uptime=time.monotonic() - self._began,
             frames=self._frames,
-            models=tuple(accelerator.models()),
+            models=tuple(accelerator.models()[-MOST_MODELS:]),
             kept_bytes=accelerator.kept_bytes(),
             budget_bytes=accelerator.kept.budget,
             resident_bytes=memory.resident(),
             device_bytes=accelerator.device_bytes(),
             buffer_bytes=sum(session.outgoing.bytes() for session in sessions),
-            clients=tuple(session.client_status() for session in sessions),
-            queue=tuple(job.status() for session in sessions for job in session.jobs()),
+            clients=tuple(session.client_status() for session in sessions[:MOST_CLIENTS]),
+            queue=tuple(queue[:MOST_QUEUED]),
             log=self._log_file,
         )

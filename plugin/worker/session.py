@@ -12,6 +12,7 @@ from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.connection import Connection
 from plugin.worker.failures import exception
 from plugin.worker.fields import ClientStatus
+from plugin.worker.inputs import Needs
 from plugin.worker.jobs import Job
 from plugin.worker.messages import (
     AskStatus,
@@ -56,6 +57,7 @@ class Session:
         self._worker = worker
         self._lock = threading.Lock()
         self._jobs: dict[int, Job] = {}
+        self.needs = Needs()
         self.connection = Connection(wire, f"client {hello.pid}", self._receive, self._closed)
 
     @property
