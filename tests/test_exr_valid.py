@@ -139,6 +139,8 @@ def test_special_numbers() -> None:
 @pytest.mark.parametrize("path", STILLS, ids=name_of)
 def test_stills(path: Path) -> None:
     frame = Footage(str(path)).frame(1)
-    assert frame.colour.name == "srgb"
+    # Two that were taken from a display, one that was mastered for print.
+    profiles = {"icc_profile_test": "srgb_p3d65", "rocket": "g22_adobergb"}
+    assert frame.colour.name == profiles.get(path.stem, "srgb")
     assert frame.channels in (("Y",), ("R", "G", "B"), ("R", "G", "B", "A"))
     assert 0 <= frame.pixels.min() < frame.pixels.max() <= 1

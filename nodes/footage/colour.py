@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nodes.errors import ParameterError
-from nodes.footage import exr_attributes, ocio, primaries
+from nodes.footage import exr_attributes, icc, ocio, primaries
 from nodes.footage.colour_names import OFFERED, all_names, known
 from nodes.footage.colour_space import IDENTITY, LINEAR_REC709, SRGB, ColourSpace
 from nodes.footage.frame import Pixels
@@ -76,6 +76,8 @@ def _convert(pixels: Pixels, space: ColourSpace, forward: bool) -> Pixels:
     colour = pixels[:, :, :colours]
     if space.transfer == "ocio":
         colour = ocio.convert(colour, space, forward)
+    elif space.transfer == "icc":
+        colour = _by_profile(colour, space, forward)
     elif forward:
         colour = _apply(space.to_rec709, decode(colour, space.transfer))
     else:
@@ -85,6 +87,14 @@ def _convert(pixels: Pixels, space: ColourSpace, forward: bool) -> Pixels:
     out = pixels.copy()
     out[:, :, :colours] = colour
     return out
+
+
+def _by_profile(pixels: Pixels, space: ColourSpace, forward: bool) -> Pixels:
+    grey = pixels.shape[2] == 1
+    light = icc.to_rec709(np.repeat(pixels, 3, axis=2) if grey else pixels, space) if forward else None
+    if light is None:
+        raise ParameterError(f"The {space.name} cannot be used {'to' if forward else 'from'} scene-linear Rec.709.")
+    return light[:, :, 1:2] if grey else light
 
 
 def _apply(matrix: object, pixels: Pixels) -> Pixels:

@@ -57,6 +57,7 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
         attributes={**_without_view(header.parts[0].attributes), **main.attributes},
         straight_alpha=False,
         view=main.view or choice.view or (views[0] if views else ""),
+        pixel_type=oiio_input.float_type([(specs[source.part], source.index) for source in sources]),
     )
 
 

@@ -25,7 +25,8 @@ class SourceMetadata:
     `path` is the file that was read; it is empty for a black frame in place of a missing one. `frame` is the number
     asked for and `read_frame` the one that was read, which differs for a held frame. `file_format` is OpenImageIO's
     name (`openexr`, `png`, ...). `straight_alpha` says that colour is not multiplied by alpha, as PNG stores it.
-    `layer` and `view` are what was chosen in the file; `notes` are sentences the user should read.
+    `layer` and `view` are what was chosen in the file; `notes` are sentences the user should read. `pixel_type`
+    (`half`, `float`) holds what the file stores. `footage` is the pattern that the file belongs to, for notes.
     """
 
     path: str
@@ -37,3 +38,5 @@ class SourceMetadata:
     layer: str = ""
     view: str = ""
     notes: tuple[str, ...] = ()
+    pixel_type: str = "half"
+    footage: str = ""

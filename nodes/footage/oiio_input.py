@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,6 +81,12 @@ def spec_of(image: Any, subimage: int, path: str) -> Any:
     if not image.seek_subimage(subimage, 0):
         raise FootageError(f"{path} is damaged: its part {subimage} cannot be found.")
     return image.spec()
+
+
+def float_type(channels: Sequence[tuple[Any, int]]) -> str:
+    """`half` where half floats hold what channels, given as (spec, index), store; else `float`."""
+    formats = [(spec.channelformats or (spec.format,) * spec.nchannels)[index] for spec, index in channels]
+    return "half" if all(one.basetype == oiio.HALF for one in formats) else "float"
 
 
 def read_channels(image: Any, subimage: int, first: int, end: int, path: str) -> Pixels:

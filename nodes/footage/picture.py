@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nodes.errors import FootageError
+from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Pixels
 from nodes.footage.metadata import Attribute
 from nodes.footage.window import Window
@@ -37,7 +38,9 @@ class Choice:
 class Picture:
     """One picture of a file. `pixels` is None where only the header was read; the rest as in `Frame`.
 
-    `notes` say what was chosen in the file where that was not obvious; they do not name the file.
+    `pixel_type` is the float type that holds what the file stores, `half` or `float`. `colour` is what a profile in the
+    file says, and `colour_note` what had to be guessed where nobody names the space. `notes` say what was chosen in the
+    file where that was not obvious; none of them names the file.
     """
 
     pixels: Pixels | None
@@ -49,6 +52,9 @@ class Picture:
     attributes: Mapping[str, Attribute]
     straight_alpha: bool
     view: str
+    pixel_type: str = "half"
+    colour: ColourSpace | None = None
+    colour_note: str = ""
     notes: tuple[str, ...] = ()
 
 

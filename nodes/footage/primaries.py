@@ -39,6 +39,11 @@ def to_rec709(chromaticities: Sequence[float]) -> Matrix:
     return _as_matrix(np.linalg.inv(target) @ adapt @ source)
 
 
+def from_xyz_d65() -> _Array:
+    """The matrix from CIE XYZ with a white of D65 to linear Rec.709."""
+    return np.asarray(np.linalg.inv(_to_xyz(REC709)), dtype=np.float64)
+
+
 def luminance_weights(chromaticities: Sequence[float]) -> tuple[float, float, float]:
     """How much red, green and blue contribute to luminance; they sum to one. Raises ValueError like to_rec709."""
     weights = _to_xyz(chromaticities)[1]

@@ -179,12 +179,15 @@ class Footage:
     def _as_frame(self, picture: Picture, frame: int, number: int, path: str) -> Frame:
         assert picture.pixels is not None
         number -= self.offset
-        notes = tuple(f"{self.sequence.pattern}: {note}" for note in picture.notes)
+        said = picture.notes
+        if picture.colour_note and self.kind == "plate" and not self._space_is_named():
+            said += (picture.colour_note,)
+        notes = tuple(f"{self.sequence.pattern}: {note}" for note in said)
         if number != frame:
             notes += (f"Frame {frame} is missing; frame {number} is held in its place.",)
         metadata = SourceMetadata(
             path, frame, number, picture.file_format, picture.attributes, picture.straight_alpha,
-            self._choice.layer, picture.view or self._view or "", notes,
+            self._choice.layer, picture.view or self._view or "", notes, picture.pixel_type, self.sequence.pattern,
         )  # fmt: skip
         return Frame(
             picture.pixels,
@@ -205,9 +208,14 @@ class Footage:
         return replace(like, metadata=metadata)
 
     def _colour(self, picture: Picture) -> ColourSpace:
-        if self.kind == "mask" and self.input_space.strip().lower() in ("", "auto"):
+        if self.kind == "mask" and not self._space_is_named():
             return LINEAR_REC709
+        if picture.colour and not self._space_is_named():
+            return picture.colour
         return identify(picture.attributes, picture.file_format, self.input_space)
+
+    def _space_is_named(self) -> bool:
+        return self.input_space.strip().lower() not in ("", "auto")
 
     def _stamp_of(self, frame: int) -> bytes:
         return self._listing.stamp(frame + self.offset, self.missing)

@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio
 
 from nodes.errors import FootageError
 from nodes.footage import exr_attributes, oiio_input, png_check
 from nodes.footage.layers import FilePart, pick_layer
 from nodes.footage.metadata import Attribute
+from nodes.footage.orientation import UPRIGHT, swaps_sides, turned, turned_window
 from nodes.footage.picture import Choice, Picture, check_size
+from nodes.footage.still_colour import bits_of, colour_of, is_integer
 from nodes.footage.window import Window
 
-_FILM = frozenset({"dpx", "cineon"})
-_FORMATS = _FILM | frozenset(
-    {"png", "tiff", "jpeg", "targa", "bmp", "hdr", "sgi", "jpeg2000", "jpegxl", "webp", "pnm", "openexr"}
+_FORMATS = frozenset(
+    {
+        *("dpx", "cineon", "png", "tiff", "jpeg", "targa", "bmp", "hdr", "sgi", "jpeg2000", "jpegxl", "webp", "pnm"),
+        "openexr",
+    }
 )
+# Formats whose alpha is straight by custom, which OpenImageIO does not say of them.
+_STRAIGHT = frozenset({"bmp", "jpeg2000"})
+# Integers of up to so many bits are told apart by half floats, in light as well.
+_HALF_HOLDS = 10
 # Attributes that have a standard name and type in EXR files.
 _STANDARD = {
     "smpte:TimeCode": ("timeCode", "timecode"),
@@ -42,14 +49,18 @@ _ENCODING = (
     "compression",
     "planarconfig",
 )
-_ENCODING_DPX = ("dpx:Transfer", "dpx:Colorimetric", "dpx:ImageDescriptor", "dpx:Packing", "dpx:BitDepth")
+# What does not hold of the upright, scene-linear picture that is handed on.
+_UNTRUE = (
+    *("dpx:Transfer", "dpx:Colorimetric", "dpx:ImageDescriptor", "dpx:Packing", "dpx:BitDepth"),
+    *("Orientation", "PixelAspectRatio", "Exif:ColorSpace"),
+)
 
 
 def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
     """The first picture of a file, or the part asked for; integers become 0..1, alpha stays as stored.
 
-    With `pixels` off the pixels are None. The attribute `oiio:ColorSpace` says what the format says about colour.
-    Raises FootageError.
+    The picture is turned upright, its Orientation with it. With `pixels` off the pixels are None. The attribute
+    `oiio:ColorSpace` says what the file says about colour. Raises FootageError.
     """
     if reason := png_check.damage(path):
         raise FootageError(f"{path} is damaged: {reason}.")
@@ -63,28 +74,41 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
         part = FilePart("", "", tuple(spec.channelnames))
         sources = pick_layer([part], choice.layer, choice.view, (), None, path)
         check_size(path, spec.width, spec.height, spec.nchannels)
+        orientation = spec.get_int_attribute("Orientation", UPRIGHT)
         out = None
         if pixels:
             block = oiio_input.read_channels(image, number, 0, spec.nchannels, path)
+            if image.format_name() == "dpx" and swaps_sides(orientation):
+                # OpenImageIO states the upright size of a lying DPX, and fills it with the rows as they are stored.
+                block = block.reshape(spec.width, spec.height, spec.nchannels)
             wanted = [source.index for source in sources]
             out = block if wanted == list(range(spec.nchannels)) else np.ascontiguousarray(block[:, :, wanted])
         window = Window(spec.x, spec.y, spec.width, spec.height)
         full = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+        display = window if full.empty else full
+        if image.format_name() == "dpx" and swaps_sides(orientation):
+            window = display = Window(0, 0, spec.height, spec.width)
+        colour = colour_of(spec, image.format_name())
         return Picture(
-            pixels=out,
+            pixels=out if out is None or orientation == UPRIGHT else turned(out, orientation),
             channels=tuple(source.component for source in sources),
-            data_window=window,
-            display_window=window if full.empty else full,
-            pixel_aspect=_aspect(spec),
+            data_window=turned_window(window, display, orientation),
+            display_window=turned_window(display, display, orientation),
+            pixel_aspect=1 / _aspect(spec) if swaps_sides(orientation) else _aspect(spec),
             file_format=image.format_name(),
-            attributes=_attributes(spec, image.format_name()),
-            straight_alpha=bool(spec.get_int_attribute("oiio:UnassociatedAlpha")) and spec.alpha_channel >= 0,
+            attributes={"oiio:ColorSpace": exr_attributes.encode(colour.name), **_attributes(spec)},
+            straight_alpha=_is_straight(spec, image.format_name()),
             view=choice.view,
+            pixel_type="half" if bits_of(spec) <= (_HALF_HOLDS if is_integer(spec) else 16) else "float",
+            colour=colour.space,
+            colour_note=colour.note,
         )
 
 
-def is_integer(spec: Any) -> bool:
-    return spec.format.basetype not in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+def _is_straight(spec: Any, file_format: str) -> bool:
+    """By the file's own word, such as TIFF's ExtraSamples, or else by the format's custom."""
+    stated = bool(spec.get_int_attribute("oiio:UnassociatedAlpha")) or file_format in _STRAIGHT
+    return stated and spec.alpha_channel >= 0
 
 
 def _aspect(spec: Any) -> float:
@@ -92,11 +116,11 @@ def _aspect(spec: Any) -> float:
     return aspect if 1e-3 < aspect < 1e3 else 1.0
 
 
-def _attributes(spec: Any, file_format: str) -> dict[str, Attribute]:
-    attributes = {"oiio:ColorSpace": exr_attributes.encode(_colour_name(spec, file_format in _FILM))}
+def _attributes(spec: Any) -> dict[str, Attribute]:
+    attributes: dict[str, Attribute] = {}
     for parameter in spec.extra_attribs:
         name, kind = _STANDARD.get(parameter.name, (parameter.name, ""))
-        if name.startswith(_ENCODING) or name in _ENCODING_DPX or name == "PixelAspectRatio":
+        if name.startswith(_ENCODING) or name in _UNTRUE:
             continue
         value = parameter.value
         if isinstance(value, np.ndarray):
@@ -106,13 +130,3 @@ def _attributes(spec: Any, file_format: str) -> dict[str, Attribute]:
         except (ValueError, TypeError):
             continue  # a blob that has no counterpart in an EXR header
     return attributes
-
-
-def _colour_name(spec: Any, log_formats_may_say: bool) -> str:
-    """What the file says about its colour; only DPX and Cineon files are believed to be anything but linear or sRGB."""
-    name = str(spec.get_string_attribute("oiio:ColorSpace"))
-    if not is_integer(spec):
-        return name if name.startswith("lin_") else "lin_rec709_scene"
-    if log_formats_may_say or name.startswith(("lin_", "srgb_")):
-        return name or "srgb_rec709_scene"
-    return "srgb_rec709_scene"  # a PNG's gamma of 2.2 too: its writers meant sRGB
