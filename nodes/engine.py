@@ -37,7 +37,14 @@ class Inputs(Protocol):
         ...
 
     def range(self, name: str) -> tuple[int, int]:
-        """First and last frame of an input, inclusive."""
+        """First and last frame of an input, inclusive; twice the same for a picture that never changes."""
+        ...
+
+    def frames(self, name: str) -> Sequence[int] | None:
+        """The frames of an input that have a picture of their own, ascending: footage has steps and holes.
+
+        None where that is not known, and every frame may be asked for: of a still, and of a host's clip.
+        """
         ...
 
     def identity(self, name: str, first: int, last: int) -> bytes:
@@ -45,6 +52,10 @@ class Inputs(Protocol):
 
         It changes whenever one of the frames changes, and costs far less than reading them.
         """
+        ...
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        """The same for picked frames, at the cost of these alone."""
         ...
 
     def check_cancelled(self) -> None:

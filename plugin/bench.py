@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,20 +117,26 @@ def make_shot(folder: Path, size: tuple[int, int], count: int) -> dict[str, str]
 class _Memory:
     """Decoded frames handed over again and again: a render without decoding."""
 
-    def __init__(self, frames: Mapping[str, Frame], footage: Mapping[str, Footage]) -> None:
-        self.frames, self.footage = frames, footage
+    def __init__(self, pictures: Mapping[str, Frame], footage: Mapping[str, Footage]) -> None:
+        self.pictures, self.footage = pictures, footage
 
     def connected(self) -> list[str]:
-        return list(self.frames)
+        return list(self.pictures)
 
     def range(self, name: str) -> tuple[int, int]:
         return self.footage[name].range()
 
     def frame(self, name: str, frame: int) -> Frame:
-        return self.frames[name]
+        return self.pictures[name]
+
+    def frames(self, name: str) -> list[int] | None:
+        return self.footage[name].frames() or None
 
     def identity(self, name: str, first: int, last: int) -> bytes:
         return self.footage[name].identity(first, last)
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        return self.footage[name].identity_of(frames)
 
 
 def measure(
@@ -155,7 +161,7 @@ def measure(
             results[0] = worker.submit(face.id, frame, params, memory).result()
 
         network = _per_frame(frames, compute)
-        source = memory.frames["Source"]
+        source = memory.pictures["Source"]
         passes = results[0]
         encode = _per_frame(
             frames, lambda n: write_frame(out.path(n), layers_of(face.passes, passes), source, passes.window)
@@ -164,7 +170,7 @@ def measure(
         ShotRender(shot, worker, _Silent()).run()
         whole = (time.perf_counter() - began) / count
         peak = _peak(worker.status()["pid"])
-    moved = sum(f.pixels.nbytes for f in memory.frames.values()) + sum(i.nbytes for i in passes.images.values())
+    moved = sum(f.pixels.nbytes for f in memory.pictures.values()) + sum(i.nbytes for i in passes.images.values())
     return Row(node, size, count, decode, network, encode, whole, peak, moved)
 
 

@@ -34,10 +34,16 @@ class Scenes:
         window = Window(0, 0, pixels.shape[1], pixels.shape[0])
         return Frame(pixels, tuple("RGB"), window, window, colour=SRGB)
 
+    def frames(self, name: str) -> Sequence[int]:
+        return range(len(self.pictures[name]))
+
     def identity(self, name: str, first: int, last: int) -> bytes:
+        return self.identity_of(name, range(first, last + 1))
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
         digest = hashlib.sha256()
-        for picture in self.pictures[name][first : last + 1]:
-            digest.update(np.ascontiguousarray(picture).tobytes())
+        for frame in frames:
+            digest.update(np.ascontiguousarray(self.pictures[name][frame]).tobytes())
         return digest.digest()
 
 

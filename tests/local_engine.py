@@ -37,6 +37,7 @@ class ArrayInputs:
     def __init__(self, **inputs: Frame | Mapping[int, Frame]) -> None:
         self.inputs = inputs
         self.fetched: list[tuple[str, int]] = []
+        self.identified: list[tuple[str, int]] = []
 
     def connected(self, name: str) -> bool:
         return name in self.inputs
@@ -60,9 +61,17 @@ class ArrayInputs:
         entry = self.inputs[name]
         return (1, 1) if isinstance(entry, Frame) else (min(entry), max(entry))
 
+    def frames(self, name: str) -> list[int] | None:
+        entry = self.inputs[name]
+        return None if isinstance(entry, Frame) else sorted(entry)
+
     def identity(self, name: str, first: int, last: int) -> bytes:
+        return self.identity_of(name, range(first, last + 1))
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        self.identified += [(name, frame) for frame in frames]
         digest = hashlib.sha256()
-        for frame in range(first, last + 1):
+        for frame in frames:
             try:
                 digest.update(self._at(name, frame).pixels.tobytes())
             except FootageError:

@@ -100,6 +100,20 @@ def test_identity_changes_with_every_file_of_the_range(shot: str) -> None:
     assert after == {span: Footage(shot, missing="hold").identity(*span) for span in before}
 
 
+def test_identity_of_picked_frames(shot: str) -> None:
+    footage = Footage(shot)
+    before = {frames: footage.identity_of(frames) for frames in ((1001,), (1001, 1005), (1002, 1005), (1003,))}
+    assert len(set(before.values())) == 4
+    write(Path(shot.replace("####", "1002")), noise(seed=7), display=(0, 0, 20, 10))
+    assert [frames for frames, digest in before.items() if footage.identity_of(frames) != digest] == [(1002, 1005)]
+
+
+def test_a_still_counts_once(shot: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = Footage(shot.replace("####", "1001"))
+    monkeypatch.setattr("nodes.footage.identity._digest", lambda before, stamp: stamp)
+    assert still.identity(1, 20_240_131) == still.identity(-5, 1) == still.identity_of([7, 9])
+
+
 def test_identity_depends_on_how_it_is_read(shot: str) -> None:
     ways = [Footage(shot), Footage(shot, "fg"), Footage(shot, missing="hold"), Footage(shot, input_space="ACEScg")]
     assert len({way.identity(1001, 1002) for way in ways}) == 4

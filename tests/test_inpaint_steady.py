@@ -5,12 +5,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from local_engine import ArrayInputs, LocalDevice, picture, render
 from reference import fill
 
 from models.weights import WeightsError
 from nodes.filling.seen import median_of_seen
-from nodes.filling.shot import spread
 from nodes.footage.window import Window
 
 HEIGHT, WIDTH, FIRST, COUNT, NOISE = 96, 128, 1001, 9, 0.004
@@ -167,14 +168,50 @@ def test_an_edited_frame_is_never_stale(mode):
 
 
 @pytest.mark.parametrize("mode", STEADY)
-def test_missing_frames_are_done_without_and_told(mode):
+def test_frames_that_are_not_there_are_not_looked_for(mode):
+    """A hole in either input, and none where a missing mask is none."""
     sources = dict(LOCKED.inputs.inputs["Source"])
     masks = dict(LOCKED.inputs.inputs["Mask"])
     del sources[FIRST], masks[FIRST + 6]
-    passes = inpaint(ArrayInputs(Source=sources, Mask=masks), FIRST + 3, mode=mode, samples=8)
-    assert any(f"frame {FIRST + 6} does not help" in note and "missing" in note for note in passes.notes)
+    inputs = ArrayInputs(Source=sources, Mask=masks)
+    passes = inpaint(inputs, FIRST + 3, mode=mode, samples=8)
+    assert passes.notes == []
+    assert not {("Source", FIRST), ("Mask", FIRST + 6)} & {*inputs.fetched, *inputs.identified}
     error = (passes.images["clean"][..., :3] - LOCKED.clean[FIRST + 3])[holes(passes)]
     assert np.sqrt(np.square(error).mean()) < 3 * NOISE
+    held = inpaint(inputs, FIRST + 3, mode=mode, samples=8, missingFrames="black")
+    assert any(f"frame {FIRST + 6} does not help" in note for note in held.notes)
+
+
+@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN)])
+@given(numbers=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=COUNT, max_size=COUNT, unique=True).map(sorted))
+@settings(max_examples=2, deadline=None)
+def test_the_numbers_of_the_frames_do_not_matter(mode, scene, numbers):
+    """Every seventh frame, every tenth, or any others: what is there is looked at, as if it had no holes."""
+
+    def renumbered(frames):
+        return dict(zip(numbers, frames.values(), strict=True))
+
+    inputs = ArrayInputs(**{name: renumbered(frames) for name, frames in scene.inputs.inputs.items()})
+    for index in (0, 5):
+        expected = inpaint(scene, FIRST + index, mode=mode, grain=0.0)
+        found = inpaint(inputs, numbers[index], mode=mode, grain=0.0)
+        assert all(np.array_equal(expected.images[name], found.images[name]) for name in expected.images)
+        assert found.notes == []
+
+
+@pytest.mark.parametrize("mode", ["per frame", *STEADY])
+def test_what_is_asked_does_not_grow_with_the_shot(mode):
+    """Per frame nothing but the frame; the steady modes ask for what they look at."""
+    still = LOCKED.inputs.inputs["Source"][FIRST]
+    hole = LOCKED.inputs.inputs["Mask"][FIRST]
+    asked = []
+    for count in (100, 1000):
+        inputs = ArrayInputs(Source=dict.fromkeys(range(count), still), Mask=dict.fromkeys(range(count), hole))
+        inpaint(inputs, 50, mode=mode)
+        asked.append((len(inputs.identified), len(inputs.fetched)))
+    assert asked[0] == asked[1]
+    assert asked[0] == (0, 2) if mode == "per frame" else asked[0][0] <= 2 * 2 * 17
 
 
 def test_exposure_that_drifts_is_followed():
@@ -224,10 +261,3 @@ def test_the_median_takes_only_what_was_seen():
     assert median_of_seen(light, seen, nearest=3).light[0, 0, 0] == 2
     nothing = median_of_seen(light, np.zeros_like(seen))
     assert (nothing.light[0, 0, 0], nothing.where[0, 0], nothing.grain[0, 0]) == (0, False, 0)
-
-
-def test_frames_are_spread_from_end_to_end():
-    assert spread(10, 20, 3) == [10, 15, 20]
-    assert spread(10, 12, 16) == [10, 11, 12]
-    assert spread(10, 10, 16) == [10]
-    assert spread(11, 10, 16) == []

@@ -33,6 +33,13 @@ def test_frames_come_right_whatever_was_announced_or_dropped(footage):
     source.close()
 
 
+def test_which_frames_there_are(footage):
+    source = FrameSource({"Source": footage[0], "C": footage[1]})
+    assert list(source.frames("Source")) == list(range(1, 41))
+    assert source.frames("Source") is source.frames("Source")
+    assert source.frames("C") is None
+
+
 def test_a_still_is_decoded_once(footage):
     source = FrameSource({"Source": footage[0], "C": footage[1]})
     first = source.frame("C", 1)

@@ -204,11 +204,11 @@ def test_sizes_count_each_array_once():
 class Client:
     """Answers the needs of a job's inputs in the test's own time."""
 
-    def __init__(self, frame: int = 100, answer_at_once: bool = True) -> None:
+    def __init__(self, frame: int = 100, answer_at_once: bool = True, steps: tuple[int, ...] = ()) -> None:
         self.asked: list[tuple[str, int]] = []
         self.needs: list[Need | NeedIdentity] = []
         self.at_once = answer_at_once
-        request = Render(1, "node", frame, {}, {"Source": Span(1, 1000)}, "batch", ())
+        request = Render(1, "node", frame, {}, {"Source": Span(1, 1000, steps)}, "batch", ())
         turns = Turns()
         self.place = turns.queue("client", False)
         self.inputs = JobInputs(request, self.place, self.receive)
@@ -251,6 +251,17 @@ def test_planned_frames_come_ahead_but_never_all_at_once():
         client.inputs.frame("Source", frame)
         assert len(client.asked) <= frame - 20 + 1 + AHEAD
     assert client.asked == plan
+
+
+def test_a_walk_goes_over_the_frames_that_are_there():
+    client = Client(frame=91, steps=(10, 9))
+    assert list(client.inputs.frames("Source")) == list(range(1, 92, 10))
+    client.inputs.frame("Source", 1)
+    client.inputs.frame("Source", 11)
+    assert [frame for _, frame in client.asked] == [1, 11, 21, 31]
+    assert client.inputs.identity_of("Source", [1, 21]) == client.inputs.identity_of("Source", [1, 21]) == b"digest"
+    assert client.needs[-1].frames == (1, 21)
+    assert Client().inputs.frames("Source") is None
 
 
 def test_a_walk_towards_the_jobs_frame_is_fetched_ahead():

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +51,14 @@ class Footage:
         window = Window(-3, 5, width, height)
         return Frame(picture(frame, height, width), ("R", "G", "B", "A"), window, Window(0, 0, 64, 48))
 
+    def frames(self, name: str) -> list[int] | None:
+        return None
+
     def identity(self, name: str, first: int, last: int) -> bytes:
         return repr((name, first, last)).encode()
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        return repr((name, *frames)).encode()
 
 
 @contextlib.contextmanager

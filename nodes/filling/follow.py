@@ -19,10 +19,11 @@ from nodes.filling.grain import GRAIN_RING, Grain, measure
 from nodes.filling.mask import hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, median_of_seen
-from nodes.filling.shot import Look, Shot, spread
+from nodes.filling.shot import Look, Shot
 from nodes.footage.frame import Frame
 from nodes.footage.transfer import encode
 from nodes.footage.window import Window
+from nodes.frame_runs import spread
 from nodes.picture import place
 
 # Views of a pixel that are taken, the nearest in time first: parallax grows with the distance.
@@ -36,7 +37,7 @@ class Reference:
     """A cleaned frame over `window`: light `[h,w,3]`, where it is known, where that was painted and not shot, and the
     share `[h,w]` of a frame's grain, as a variance, that it has.
 
-    `notes` say what went wrong on the way; `measured` is the shot's grain as seen by comparing frames.
+    `measured` is the shot's grain as seen by comparing frames.
     """
 
     frame: int
@@ -45,7 +46,6 @@ class Reference:
     known: Mask
     painted: Mask
     grain: Floats
-    notes: list[str]
     measured: list[Grain]
 
 
@@ -70,24 +70,35 @@ class Laid:
         return seen, known & (moved[..., 0] > 0.5)
 
 
-def reference_frames(frame: int, first: int, last: int, every: int) -> list[int]:
-    """The references before and after a frame, or one of them: first, first + every, ... up to last."""
-    frame = min(max(frame, first), last)
-    before = first + (frame - first) // every * every
-    return [before, before + every] if before != frame and before + every <= last else [before]
+def reference_places(place: int, count: int, every: int) -> list[int]:
+    """The references before and after a place among `count` frames, or one of them: 0, every, ... up to the last."""
+    before = place // every * every
+    return [before, before + every] if before != place and before + every < count else [before]
 
 
-def make_reference(at: int, shot: Shot, filler: Filler, like: Frame) -> Reference | None:
-    """The reference meant by frame `at`: the nearest frame that is there. None where there is none near."""
-    # Its notes belong to every frame it is laid under, whichever asks first.
-    shot = Shot(shot.params, shot.inputs)
-    look = _nearest_look(at, shot, like)
+def places_near(place: int, count: int, every: int) -> list[int]:
+    """Where the reference of a place can be, should there be no picture: the nearest first."""
+    around = [place + sign * distance for distance in range((every + 1) // 2) for sign in (1, -1)]
+    return [near for near in dict.fromkeys(around) if 0 <= near < count]
+
+
+def neighbours(frame: int, shot: Shot) -> list[int]:
+    """Frames that may reveal what this one hides, the nearest first."""
+    place, reach = shot.place(frame), shot.params["reach"]
+    around = shot.frames[max(0, place - reach) : place + reach + 1]
+    found = spread(around, shot.params["samples"] + 1)
+    return sorted((one for one in found if one != frame), key=lambda one: (abs(one - frame), one))
+
+
+def make_reference(frame: int, shot: Shot, filler: Filler, like: Frame) -> Reference | None:
+    """The reference at a frame; None, with a note, where that cannot be looked at."""
+    look = shot.look_aside(frame, like)
     if look is None:
         return None
     window = look.source.data_window
     light, known = look.background(window)
     painted, grain = np.zeros(known.shape, bool), known.astype(np.float32)
-    reference = Reference(look.frame, window, light, known, painted, grain, shot.notes, [])
+    reference = Reference(look.frame, window, light, known, painted, grain, [])
     if look.holes:
         _reveal(look, reference, shot)
         _paint(look, reference, shot, filler)
@@ -106,32 +117,12 @@ def lay_under(look: Look, reference: Reference) -> Laid:
     )
 
 
-def _nearest_look(at: int, shot: Shot, like: Frame) -> Look | None:
-    first, last = shot.range()
-    every = shot.params["referenceEvery"]
-    for distance in range((every + 1) // 2):
-        for frame in dict.fromkeys((at + distance, at - distance)):
-            if first <= frame <= last:
-                look = shot.look_aside(frame, like)
-                if look is not None:
-                    return look
-    return None
-
-
-def _neighbours(frame: int, shot: Shot) -> list[int]:
-    """Frames that may reveal what this one hides, the nearest first."""
-    first, last = shot.range()
-    reach = shot.params["reach"]
-    found = spread(max(first, frame - reach), min(last, frame + reach), shot.params["samples"] + 1)
-    return sorted((one for one in found if one != frame), key=lambda one: (abs(one - frame), one))
-
-
 def _reveal(look: Look, reference: Reference, shot: Shot) -> None:
     """Fills in what other frames show of a frame's holes."""
     window = look.source.data_window
     registrar = _Registrar(look)
     views: list[list[tuple[Floats, Mask]]] = [[] for _ in look.holes]
-    for frame in _neighbours(look.frame, shot):
+    for frame in neighbours(look.frame, shot):
         other = shot.look_aside(frame, look.source)
         if other is None:
             continue

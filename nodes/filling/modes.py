@@ -11,13 +11,21 @@ from nodes.align_grid import Floats, Mask
 from nodes.engine import Device
 from nodes.errors import FrameError
 from nodes.filling.fill import Filler
-from nodes.filling.follow import Laid, Reference, lay_under, make_reference, reference_frames
+from nodes.filling.follow import (
+    Laid,
+    Reference,
+    lay_under,
+    make_reference,
+    neighbours,
+    places_near,
+    reference_places,
+)
 from nodes.filling.grain import Grain, measure
 from nodes.filling.mask import Hole, hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, nothing
 from nodes.filling.shot import Look, Shot
-from nodes.filling.still_plate import StillPlate, match_gain
+from nodes.filling.still_plate import StillPlate, match_gain, sampled
 from nodes.footage.frame import Frame
 
 # Pixels around a hole by which the plate's exposure is matched to the frame's.
@@ -48,8 +56,7 @@ def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fi
 
 
 def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
-    first, last = shot.range()
-    key = _key("still plate", shot, filler, shot.identity(first, last), look.source)
+    key = _key("still plate", shot, filler, sampled(shot), look.source)
     plate = device.kept(key, StillPlate)
     plate.survey(shot, look.source)
     for note in plate.notes:
@@ -78,13 +85,11 @@ def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[
 def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
     laid: list[tuple[float, Laid]] = []
     measured: list[Grain] = []
-    for at, share in _references(look.frame, shot):
-        reference = _kept_reference(at, look, shot, filler, device)
+    for place, share in _references(look.frame, shot):
+        reference = _nearest_reference(place, look, shot, filler, device)
         if reference is None:
             continue
         shot.inputs.check_cancelled()
-        for note in reference.notes:
-            shot.note(note)
         measured += reference.measured
         one = lay_under(look, reference)
         if one.registration.reliable:
@@ -116,36 +121,48 @@ MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow}
 
 
 def _references(frame: int, shot: Shot) -> list[tuple[int, float]]:
-    """The reference frames of a frame and their shares, which fade from one to the next."""
-    first, last = shot.range()
-    every = shot.params["referenceEvery"]
-    found = reference_frames(frame, first, last, every)
+    """The places of a frame's references and their shares, which fade from one to the next."""
+    place, every = shot.place(frame), shot.params["referenceEvery"]
+    found = reference_places(place, len(shot.frames), every)
     if len(found) == 1:
         return [(found[0], 1.0)]
-    later = (frame - found[0]) / every
+    later = (place - found[0]) / every
     return [(found[0], 1 - later), (found[1], later)]
 
 
-def _kept_reference(at: int, look: Look, shot: Shot, filler: Filler, device: Device) -> Reference | None:
-    first, last = shot.range()
-    reach = shot.params["reach"] + shot.params["referenceEvery"]
-    footage = shot.identity(max(first, at - reach), min(last, at + reach))
-    key = _key(f"reference {at}", shot, filler, footage, look.source)
-    holder: dict[str, Reference | None] = device.kept(key, dict)
+def _nearest_reference(place: int, look: Look, shot: Shot, filler: Filler, device: Device) -> Reference | None:
+    """The reference meant by a place: the nearest frame that can be looked at. None where there is none near."""
+    for near in places_near(place, len(shot.frames), shot.params["referenceEvery"]):
+        reference, notes = _kept_reference(shot.frames[near], look, shot, filler, device)
+        for note in notes:
+            shot.note(note)
+        if reference is not None:
+            return reference
+    return None
+
+
+def _kept_reference(
+    frame: int, look: Look, shot: Shot, filler: Filler, device: Device
+) -> tuple[Reference | None, list[str]]:
+    """The reference at a frame, if there is one, and what went wrong on the way, whichever frame asked first."""
+    key = _key("reference", shot, filler, [frame, *neighbours(frame, shot)], look.source)
+    holder: dict[str, tuple[Reference | None, list[str]]] = device.kept(key, dict)
     for painter, kept in holder.items():
         if painter in ("", filler.identity):
             return kept
-    reference = make_reference(at, shot, filler, look.source)
+    alone = Shot(shot.params, shot.inputs)
+    reference = make_reference(frame, alone, filler, look.source)
     # Weights matter only where something was painted; where nothing was, there may be none.
-    holder[filler.identity if reference is not None and reference.painted.any() else ""] = reference
-    return reference
+    painter = filler.identity if reference is not None and reference.painted.any() else ""
+    holder[painter] = reference, alone.notes
+    return holder[painter]
 
 
-def _key(what: str, shot: Shot, filler: Filler, footage: bytes, like: Frame) -> str:
-    """Equal for what holds the same pixels."""
+def _key(what: str, shot: Shot, filler: Filler, frames: list[int], like: Frame) -> str:
+    """Equal for what holds the same pixels, made of these frames."""
     names = ("maskThreshold", "grow", "feather", "context", "samples", "reach", "referenceEvery", "model", "weights")
     settings = [shot.params[name] for name in (*names, "workingSize", "exposure", "precision", "execution")]
-    text = repr((what, shot.range(), settings, footage, like.display_window, like.colour))
+    text = repr((what, frames, settings, shot.identity_of(frames), like.display_window, like.colour))
     return "inpaint " + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cached_property
 
 from nodes.align_grid import Floats, Mask
 from nodes.engine import Inputs, Params
@@ -13,6 +14,7 @@ from nodes.filling.mask import Hole, find_holes, hidden
 from nodes.filling.view import light_of
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
+from nodes.frame_runs import frames_there
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +65,29 @@ class Shot:
         if self.inputs.connected("Mask"):
             self.inputs.forget("Mask", frame)
 
-    def identity(self, first: int, last: int) -> bytes:
+    def identity_of(self, frames: Sequence[int]) -> bytes:
         """Digest of the footage of these frames."""
         names = ["Source", "Mask"] if self.inputs.connected("Mask") else ["Source"]
-        return b"".join(self.inputs.identity(name, first, last) for name in names)
+        return b"".join(self.inputs.identity_of(name, frames) for name in names)
 
-    def range(self) -> tuple[int, int]:
-        return self.inputs.range("Source")
+    @cached_property
+    def frames(self) -> Sequence[int]:
+        """The frames that can be looked at, ascending, at least one: those with a source and a mask of their own.
+
+        A missing mask that is held or black is one. Where only one frame has both, all of the source.
+        """
+        source = frames_there(self.inputs, "Source")
+        masks = self.inputs.frames("Mask") if self.inputs.connected("Mask") else None
+        if masks is None or masks == source or self.params["missingFrames"] != "error":
+            return source
+        known = set(masks)
+        both = [frame for frame in source if frame in known]
+        return both if len(both) > 1 else source
+
+    def place(self, frame: int) -> int:
+        """The place among `frames` of the one that is shown at `frame`."""
+        return max(bisect_right(self.frames, frame) - 1, 0)
 
     def note(self, sentence: str) -> None:
         if sentence not in self.notes:
             self.notes.append(sentence)
-
-
-def spread(first: int, last: int, count: int) -> list[int]:
-    """At most `count` frames from first to last, evenly spread, both ends among them, ascending."""
-    if last < first:
-        return []
-    count = min(count, last - first + 1)
-    return sorted({round(at) for at in np.linspace(first, last, count).tolist()})

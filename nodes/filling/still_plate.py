@@ -17,10 +17,11 @@ from nodes.filling.fill import Filler, Painted
 from nodes.filling.mask import Hole, hidden, holes_of, paint
 from nodes.filling.regions import region_of
 from nodes.filling.seen import Seen, median_of_seen, nothing
-from nodes.filling.shot import Look, Shot, spread
+from nodes.filling.shot import Look, Shot
 from nodes.footage.frame import Frame
 from nodes.footage.transfer import encode
 from nodes.footage.window import Window
+from nodes.frame_runs import spread
 
 SQUARE = 256
 # Squares that are gathered at a time (16 frames: 400 MB), and that are kept.
@@ -61,7 +62,7 @@ class StillPlate:
         shot = Shot(shot.params, shot.inputs)
         looks: dict[int, tuple[Floats, Mask]] = {}
         windows: dict[int, Window] = {}
-        for frame in spread(*shot.range(), shot.params["samples"]):
+        for frame in sampled(shot):
             look = shot.look_aside(frame, like)
             if look is not None and look.source.pixels.any():  # a missing frame may be black
                 windows[frame], self.holes[frame] = look.source.data_window, look.holes
@@ -180,6 +181,11 @@ class StillPlate:
         for box, after in zip(boxes, [*boxes[1:], boxes[-1]], strict=True):
             squares.update(dict.fromkeys(_squares(box.union(after))))
         return list(squares)
+
+
+def sampled(shot: Shot) -> list[int]:
+    """The frames that a shot's plate is made from."""
+    return spread(shot.frames, shot.params["samples"])
 
 
 def moves(one: tuple[Floats, Mask], other: tuple[Floats, Mask]) -> bool:

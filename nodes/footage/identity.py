@@ -8,9 +8,9 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from nodes.footage.sequence import Sequence
+from nodes.footage.sequence import Sequence as FileSequence
 
 _FRESH_SECONDS = 1.0
 _LARGEST_SHARE = 0.02  # of the time may go into looking at files again
@@ -21,7 +21,7 @@ _CHAINS = 8
 class Listing:
     """The frames of a sequence on disk, looked at again when the last look is older than about a second."""
 
-    def __init__(self, sequence: Sequence, view: str | None) -> None:
+    def __init__(self, sequence: FileSequence, view: str | None) -> None:
         self._sequence, self._view = sequence, view
         self._frames: list[int] = []
         self._until = 0.0
@@ -72,6 +72,13 @@ class Identity:
             while len(chain.digests) < count:
                 chain.append(self._stamp(first + len(chain.digests)), self._salt)
             return chain.digests[count - 1] if count else _digest(self._salt, b"")
+
+    def of_each(self, frames: Sequence[int]) -> bytes:
+        """The digest of picked frames; their files are looked at every time."""
+        digest = self._salt
+        for frame in frames:
+            digest = _digest(digest, self._stamp(frame))
+        return digest
 
 
 class _Chain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -129,7 +130,12 @@ class Footage:
         Equal digests mean equal pixels. Asking for ever longer ranges from one first frame costs a step each; the files
         of ranges beyond 200 frames are looked at again about once a second only.
         """
-        return self._identity.of(first, last)
+        # A still is the same file at every frame.
+        return self._identity.of(1, 1) if self.sequence.is_still else self._identity.of(first, last)
+
+    def identity_of(self, frames: Iterable[int]) -> bytes:
+        """The same for picked frames, at the cost of these alone."""
+        return self._identity.of_each([1] if self.sequence.is_still else list(frames))
 
     def _frames(self) -> list[int]:
         frames = self._listing.frames()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +13,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
+from nodes.frame_runs import FrameRuns
 
 MAIN = "Source"
 DECODERS = 2
@@ -38,6 +39,7 @@ class FrameSource:
         self._lock = threading.Lock()
         self._decoded: OrderedDict[tuple[str, int], Future[Frame]] = OrderedDict()
         self._delivered: dict[int, Frame] = {}
+        self._runs: dict[str, tuple[list[int], FrameRuns | None]] = {}
 
     def connected(self) -> list[str]:
         return list(self._footage)
@@ -45,8 +47,19 @@ class FrameSource:
     def range(self, name: str) -> tuple[int, int]:
         return self._footage[name].range()
 
+    def frames(self, name: str) -> FrameRuns | None:
+        there = self._footage[name].frames()
+        known, runs = self._runs.get(name, ([], None))
+        if known != there:
+            runs = FrameRuns.of(there) if there else None
+            self._runs[name] = there, runs
+        return runs
+
     def identity(self, name: str, first: int, last: int) -> bytes:
         return self._footage[name].identity(first, last)
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        return self._footage[name].identity_of(frames)
 
     def announce(self, frame: int) -> None:
         """Begins to decode a frame of every input that will be fetched soon."""

@@ -22,11 +22,12 @@ from types import TracebackType
 from typing import Any
 
 from nodes.errors import Cancelled, WorkerError
+from nodes.frame_runs import FrameRuns
 from plugin.worker import lifecycle, paths
 from plugin.worker.client_job import Job, Sources, fetch
 from plugin.worker.connection import Connection
 from plugin.worker.failures import FrameFailed, Unusable
-from plugin.worker.fields import Span
+from plugin.worker.fields import MAX_STEPS, Span
 from plugin.worker.fitting import fitted_name
 from plugin.worker.messages import (
     AskStatus,
@@ -99,7 +100,7 @@ class Worker:
         Wrong parameters and everything else that goes wrong is raised by `Job.result`.
         """
         number = next(self._numbers)
-        spans = {name: Span(*sources.range(name)) for name in sources.connected()}
+        spans = {name: _span(sources, name) for name in sources.connected()}
         request = Render(number, node_id, frame, dict(params), spans, priority, tuple(passes or ()))
         job = Job(request, sources, self._cancel)
         while True:
@@ -286,6 +287,13 @@ class Worker:
             self._on_note(sentence)
         except Exception:
             log.exception("a note could not be shown: %s", sentence)
+
+
+def _span(sources: Sources, name: str) -> Span:
+    frames = sources.frames(name)
+    runs = frames if frames is None or isinstance(frames, FrameRuns) else FrameRuns.of(frames)
+    # Footage of more runs than a message holds is as one that is not known.
+    return Span(*sources.range(name), runs.steps if runs and len(runs.steps) <= MAX_STEPS else ())
 
 
 __all__ = ["Job", "Sources", "Worker", "status_of_running", "stop_running"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Sources(Protocol):
-    """The footage of a job; asked from threads of the client, several at once.
+    """The footage of a job as `nodes.engine.Inputs` describes it; asked from threads of the client, several at once.
 
     `frame` and `identity` raise FootageError where there is nothing; any other exception ends the job with it.
     """
@@ -33,9 +33,13 @@ class Sources(Protocol):
 
     def range(self, name: str) -> tuple[int, int]: ...
 
+    def frames(self, name: str) -> Sequence[int] | None: ...
+
     def frame(self, name: str, frame: int) -> Frame: ...
 
     def identity(self, name: str, first: int, last: int) -> bytes: ...
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes: ...
 
 
 class Job:
@@ -126,11 +130,16 @@ def fetch(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
         job.give_up(error if isinstance(error, Exception) else WorkerError(f"fetching was ended: {error!r}"))
 
 
+def _identity(sources: Sources, need: NeedIdentity) -> bytes:
+    if need.frames:
+        return sources.identity_of(need.input, need.frames)
+    return sources.identity(need.input, need.first, need.last)
+
+
 def _answer(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
     number = job.request.job
     if isinstance(need, NeedIdentity):
-        digest = job.sources.identity(need.input, need.first, need.last)
-        connection.send(IdentityAnswer(number, need.need, digest))
+        connection.send(IdentityAnswer(number, need.need, _identity(job.sources, need)))
         return
     frame = job.sources.frame(need.input, need.frame)
     try:

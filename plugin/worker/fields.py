@@ -18,6 +18,7 @@ MOST_PASSES = 4096
 MOST_NOTES, MOST_FACTS = 64, 256
 MOST_WEIGHTS, MOST_MODELS = 8, 256
 MOST_CLIENTS, MOST_QUEUED = 1024, 1024
+MAX_STEPS = 1 << 14
 KINDS = ("footage", "frame", "parameter", "worker", "user", "memory", "cancelled", "internal")
 PRIORITIES = ("interactive", "batch")
 _TRANSFERS = r"linear|srgb|rec709|cineon|ocio|named|gamma:[0-9]{1,2}(\.[0-9]{1,6})?"
@@ -52,10 +53,15 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """First and last frame of an input, inclusive."""
+    """First and last frame of an input, inclusive.
+
+    `steps` says which of them there are: from `first` on a distance and how often it is made, and so on. Without them
+    the client does not know, or has a picture for every frame.
+    """
 
     first: FrameNumber
     last: FrameNumber
+    steps: Annotated[tuple[int, ...], listed(integer(1, 2**32 - 1), MAX_STEPS)] = ()
 
 
 @dataclass(frozen=True, slots=True)

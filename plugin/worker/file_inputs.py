@@ -51,6 +51,9 @@ class FileInputs:
     def range(self, name: str) -> tuple[int, int]:
         return self._footage[name].range() if name in self._footage else self._inputs.range(name)
 
+    def frames(self, name: str) -> Sequence[int] | None:
+        return self._footage[name].frames() or None if name in self._footage else self._inputs.frames(name)
+
     def frame(self, name: str, frame: int) -> Frame:
         if name not in self._footage:
             return self._inputs.frame(name, frame)
@@ -70,6 +73,11 @@ class FileInputs:
         if name in self._footage:
             return self._footage[name].identity(first, last)
         return self._inputs.identity(name, first, last)
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        if name in self._footage:
+            return self._footage[name].identity_of(frames)
+        return self._inputs.identity_of(name, frames)
 
     def check_cancelled(self) -> None:
         self._inputs.check_cancelled()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nodes.errors import Cancelled, ParameterError
 from nodes.footage.frame import Frame
+from nodes.frame_runs import FrameRuns, frames_there
 from plugin.worker.fields import Span
 from plugin.worker.messages import Need, NeedIdentity, Render
 from plugin.worker.schema import ProtocolError
@@ -74,7 +76,8 @@ class JobInputs:
         self._planned: set[Key] = set()
         self._unused: dict[Key, _Slot] = {}
         self._used: OrderedDict[Key, Frame] = OrderedDict()
-        self._identities: dict[tuple[str, int, int], bytes] = {}
+        self._identities: dict[tuple[Any, ...], bytes] = {}
+        self._runs = {name: FrameRuns(span.first, span.steps) for name, span in request.inputs.items() if span.steps}
         self._latest: dict[str, int] = {}
 
     def connected(self, name: str) -> bool:
@@ -83,6 +86,9 @@ class JobInputs:
     def range(self, name: str) -> tuple[int, int]:
         span = self._span(name)
         return span.first, span.last
+
+    def frames(self, name: str) -> Sequence[int] | None:
+        return self._runs.get(name)
 
     def frame(self, name: str, frame: int) -> Frame:
         self._span(name)
@@ -106,13 +112,10 @@ class JobInputs:
         self._used.pop((name, frame), None)
 
     def identity(self, name: str, first: int, last: int) -> bytes:
-        self._span(name)
-        key = (name, first, last)
-        if key not in self._identities:
-            number, slot = self._new_slot(bytes)
-            self._send(NeedIdentity(self._job, number, name, first, last))
-            self._identities[key] = self._wait(slot)
-        return self._identities[key]
+        return self._identity(name, first, last, ())
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        return self._identity(name, min(frames), max(frames), tuple(frames))
 
     def check_cancelled(self) -> None:
         if self._cancelled:
@@ -164,6 +167,15 @@ class JobInputs:
         self._unused.clear()
         self._used.clear()
 
+    def _identity(self, name: str, *asked: Any) -> bytes:
+        self._span(name)
+        key = (name, *asked)
+        if key not in self._identities:
+            number, slot = self._new_slot(bytes)
+            self._send(NeedIdentity(self._job, number, name, *asked))
+            self._identities[key] = self._wait(slot)
+        return self._identities[key]
+
     def _span(self, name: str) -> Span:
         if name not in self._connected:
             raise ParameterError(f"input '{name}' is not connected")
@@ -177,8 +189,10 @@ class JobInputs:
 
     def _walk(self, name: str, frame: int) -> None:
         """Asks for the next frames of an input that is gone through in order, unless that was planned."""
-        if self._latest.get(name) == frame - 1 and (name, frame) not in self._planned:
-            for key in ((name, t) for t in range(frame + 1, min(frame + 1 + STEPS_AHEAD, self._frame))):
+        there = frames_there(self, name)
+        at = bisect_left(there, frame)
+        if at and self._latest.get(name) == there[at - 1] and (name, frame) not in self._planned:
+            for key in ((name, t) for t in there[at + 1 : at + 1 + STEPS_AHEAD] if t < self._frame):
                 if key not in self._unused and key not in self._used:
                     self._unused[key] = self._ask_frame(key)
         self._latest[name] = frame

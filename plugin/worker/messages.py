@@ -123,7 +123,10 @@ class FrameAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NeedIdentity:
-    """The worker asks for a digest of frames; answered with IdentityAnswer or Missing."""
+    """The worker asks for a digest of frames; answered with IdentityAnswer or Missing.
+
+    Of `frames` alone where there are any, else of all from `first` to `last`.
+    """
 
     code: ClassVar[int] = 7
     job: Id
@@ -131,6 +134,7 @@ class NeedIdentity:
     input: Name
     first: FrameNumber
     last: FrameNumber
+    frames: Annotated[tuple[int, ...], listed(integer(-(2**31), 2**31 - 1), 4096)] = ()
 
 
 @dataclass(frozen=True, slots=True)
