@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.errors import FootageError, ParameterError
@@ -36,6 +36,30 @@ def touch(folder: Path, *names: str) -> None:
         ("still.exr", 55, "still.exr"),
         ("a.%V.####.exr", 1, "a.left.0001.exr"),
         ("a_%v.####.exr", 1, "a_l.0001.exr"),
+        ("a.@@@@.exr", 7, "a.0007.exr"),
+        ("a.@.exr", 7, "a.7.exr"),
+        ("a.$F4.exr", 7, "a.0007.exr"),
+        ("a.${F4}.exr", 7, "a.0007.exr"),
+        ("a.$F.exr", 7, "a.7.exr"),
+        ("a.%04i.exr", 7, "a.0007.exr"),
+        ("a.%i.exr", 7, "a.7.exr"),
+        ("a.<F4>.exr", 7, "a.0007.exr"),
+        ("a.<frame>.exr", 7, "a.7.exr"),
+        ("a.{frame}.exr", 7, "a.7.exr"),
+        ("a.{frame:04d}.exr", 7, "a.0007.exr"),
+        ("a.{frame:04}.%V.exr", 7, "a.0007.left.exr"),
+        # What only looks like a place is a name.
+        ("my%20dir/a.####.exr", 1, "my%20dir/a.0001.exr"),
+        ("my%20done.####.exr", 1, "my%20done.0001.exr"),
+        ("100%done.####.exr", 1, "100%done.0001.exr"),
+        ("50%dir/a.%04d.exr", 1, "50%dir/a.0001.exr"),
+        ("a%2Db%2db.%d.exr", 1, "a%2Db%2db.1.exr"),
+        ("100%Private/%view/a.####.exr", 1, "100%Private/%view/a.0001.exr"),
+        ("me@work/take@@2.####.exr", 1, "me@work/take@@2.0001.exr"),
+        ("me@work.exr", 1, "me@work.exr"),
+        ("$FX/a.####.exr", 1, "$FX/a.0001.exr"),
+        ("a.<UDIM>.####.exr", 1, "a.<UDIM>.0001.exr"),
+        ("{a}*/a[1].%03d.exr", 1, "{a}*/a[1].001.exr"),
     ],
 )
 def test_path(pattern: str, frame: int, path: str) -> None:
@@ -48,6 +72,41 @@ def test_views_and_passes_in_the_path() -> None:
     assert Sequence.parse("%P/a.####.exr").path(1, pass_name="fg") == "fg/a.0001.exr"
     with pytest.raises(FootageError, match="place for the pass"):
         sequence.path(1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "answer"),
+    [
+        ("a.*.exr", r"a\.\*\.exr is no pattern of ours; write a\.####\.exr"),
+        ("a.?????.exr", r"write a\.#####\.exr"),
+        ("a.[1001-1004].exr", r"write a\.####\.exr"),
+        ("b/a.<UDIM>.exr", r"<UDIM> has no meaning here; #### stands for the frame's number"),
+        ("a.{number}.exr", r"\{number\} has no meaning here"),
+        ("a.{:04d}.exr", r"\{:04d\} has no meaning here"),
+        ("a.$N.exr", r"\$N has no meaning here"),
+        ("a.%04x.exr", r"%04x has no meaning here"),
+        ("a.%(frame)04d.exr", r"has no meaning here"),
+        ("caf\udce9/a.####.exr", r"'caf\\udce9/a\.####\.exr' is not UTF-8 text.*rename it"),
+        ("a\0b.exr", r"is not UTF-8 text"),
+    ],
+)
+def test_patterns_of_others_are_answered(pattern: str, answer: str) -> None:
+    with pytest.raises(FootageError, match=answer):
+        Sequence.parse(pattern)
+
+
+def test_a_wildcard_is_answered_with_the_digits_on_disk(tmp_path: Path) -> None:
+    touch(tmp_path, "a.00001.exr", "a.00002.exr", "a.x.exr")
+    with pytest.raises(FootageError, match=r"write .*/a\.#####\.exr\."):
+        Sequence.parse(tmp_path / "a.*.exr")
+
+
+@pytest.mark.parametrize("name", ["%P", "%V", "f%04d", "%d", "{pass}", "my%20dir", "a####"])
+def test_a_folder_that_is_there_is_that_folder(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, f"{name}/a.0001.exr")
+    sequence = Sequence.parse(tmp_path / name / "a.####.exr")
+    assert (sequence.frames(), sequence.has_pass, sequence.has_view) == ([1], False, False)
+    assert sequence.path(2) == f"{tmp_path}/{name}/a.0002.exr"
 
 
 def test_scan_finds_frames_range_and_holes(tmp_path: Path) -> None:
@@ -108,14 +167,30 @@ def test_other_paddings_are_suggested(tmp_path: Path) -> None:
 
 @given(
     frame=st.integers(-(10**7), 10**7),
-    token=st.sampled_from(["#", "####", "######", "%d", "%04d", "%08d"]),
-    before=st.text("abc.-_9", max_size=4),
-    after=st.text("abc.-_9", max_size=4),
+    token=st.sampled_from(
+        ["#", "####", "######", "%d", "%04d", "%08d", "@@@@", "$F4", "${F}", "%04i", "<F4>", "{frame:05d}"]
+    ),
+    before=st.text("abc.-_9 é+", max_size=4),
+    after=st.text("abc.-_9 é+", max_size=4),
 )
 def test_paths_are_read_back(frame: int, token: str, before: str, after: str) -> None:
     sequence = Sequence.parse(f"/x/{before}.{token}.{after}.exr")
     path = sequence.path(frame)
     assert sequence.frame_of(path) == frame
+
+
+@given(st.text("ad0149%#@$F{}<>*?[]VPv./é\udce9", min_size=1, max_size=12), st.integers(-999, 99999))
+def test_any_path_is_a_pattern_or_a_sentence(text: str, frame: int) -> None:
+    """And the file of a frame is the frame's file."""
+    try:
+        sequence = Sequence.parse("/nowhere/" + text)
+    except FootageError:
+        return
+    path = sequence.path(frame, pass_name="p")
+    if sequence.is_still or sequence.has_pass:
+        assert sequence.frame_of(path) is None or not sequence.is_still
+    else:
+        assert sequence.frame_of(path) == frame
 
 
 @pytest.mark.parametrize(
@@ -129,13 +204,52 @@ def test_paths_are_read_back(frame: int, token: str, before: str, after: str) ->
         ("3-1", [3, 2, 1]),
         (" 1 - 3 x 2 , 2", [1, 3, 2]),
         ("1-3,2-4", [1, 2, 3, 4]),
+        ("1 3-5  7", [1, 3, 4, 5, 7]),
+        ("1-5X2", [1, 3, 5]),
+        ("-3--1", [-3, -2, -1]),
+        ("-3,-1", [-3, -1]),
+        ("-1010", [-1010]),
     ],
 )
 def test_parse_frames(text: str, frames: list[int]) -> None:
     assert parse_frames(text) == frames
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "1,,2", "1-5x", "1x2", "1.5", "1-5x-1"])
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [("8-", [8, 9, 10]), ("-2,9-", [-2, 9, 10]), ("5-x2", [5, 7, 9]), ("1,8 - ", [1, 8, 9, 10])],
+)
+def test_a_range_without_an_end_goes_to_the_last_frame(text: str, frames: list[int]) -> None:
+    assert parse_frames(text, (1, 10)) == frames
+    with pytest.raises(ParameterError, match="have no end; write for instance"):
+        parse_frames(text)
+    with pytest.raises(ParameterError, match="begin behind the last frame, 7"):
+        parse_frames("8-", (1, 7))
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1-10:3", "1-10x3 for every 3rd frame"),
+        ("1-10/11", "1-10x11 for every 11th frame"),
+        ("1-10@22", "1-10x22 for every 22nd frame"),
+        ("5,1-10 by 2", "1-10x2 for every 2nd frame"),
+        ("1-10 step 2", "1-10x2"),
+        ("1..10", "1-10"),
+        ("1:10", "1-10"),
+        ("1 to 10", "1-10"),
+        ("1\u201310", "1-10"),
+        ("10-1x-3", "10-1x3"),
+        ("-5:-1", "-5--1"),
+    ],
+)
+def test_other_programs_spellings_are_answered_with_ours(text: str, meant: str) -> None:
+    with pytest.raises(ParameterError, match=f"; write {meant}"):
+        parse_frames(text)
+    assert parse_frames(meant.split()[0])
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "1-5x", "1x2", "1.5", "1-5-9", "1,", "--1", "1-5y2", "1001#", "1/0"])
 def test_frames_that_cannot_be_understood(text: str) -> None:
     with pytest.raises(ParameterError, match=r"cannot be understood.*1001-1100"):
         parse_frames(text)
@@ -146,6 +260,23 @@ def test_frames_beyond_reason() -> None:
         parse_frames("1-5x0")
     with pytest.raises(ParameterError, match="check the numbers"):
         parse_frames("1-99999999999")
+    with pytest.raises(ParameterError, match="cannot be understood"):
+        parse_frames("9" * 5000)
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="-0123456789x:,. ", max_size=8))
+def test_any_text_is_frames_or_a_sentence(text: str) -> None:
+    try:
+        frames = parse_frames(text, (-5, 5))
+    except ParameterError:
+        return
+    assert len(set(frames)) == len(frames) > 0
+
+
+def test_frames_with_a_step_are_written_as_such() -> None:
+    assert format_frames(range(1001, 1102, 10)) == "1001-1101x10"
+    assert format_frames([1, 2, 3, 5, 7, 9, 11, 12, 20]) == "1-3,5-11x2,12,20"
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1))

@@ -8,48 +8,35 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nodes.errors import FootageError
+from nodes.footage.pattern import Part, places
 
-_TOKEN = re.compile(r"(#+)|%(0?)(\d*)d|%([Vv])|%(P)|\{(pass)\}")
-_FRAME_TOKEN = re.compile(r"#+|%0?\d*d")
 _STEREO = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A path with places for the frame number (`####`, `%04d`, `%d`), view (`%V`: left, `%v`: l) and pass (`%P`).
+    """A path with places for the frame number (`####`, `%04d`), view (`%V`: left, `%v`: l) and pass (`%P`).
 
     A path without a place for the frame number is a still: the same file at every frame. A file that is called exactly
-    like the pattern is a still as well. In a path whose file name has a place for the number, `#` in folder names is
-    an ordinary letter; `%04d` counts everywhere.
+    like the pattern is a still as well. `pattern.places` says what counts as a place.
     """
 
     pattern: str
-    parts: tuple[tuple[str, str, int], ...]  # (kind, text, padding): kind is text, frame, view, initial or pass
+    parts: tuple[Part, ...]
 
     @classmethod
     def parse(cls, pattern: str | os.PathLike[str]) -> Sequence:
-        """Raises FootageError for an empty pattern and for a folder."""
+        """Raises FootageError for an empty pattern, for a folder and for a path that is no text."""
         text = os.fspath(pattern)
         if not text.strip():
             raise FootageError("No file is named; give a file or a pattern such as plate.####.exr.")
+        if not text.isprintable() and not _is_text(text):
+            raise FootageError(f"The name {text!a} is not UTF-8 text, so its file cannot be opened: rename it.")
         if os.path.isdir(text):
             raise FootageError(f"{text} is a folder; give a file in it or a pattern such as plate.####.exr.")
         if os.path.isfile(text):
             return cls(text, (("text", text, 0),))
-        name_start = text.rfind("/") + 1
-        hashes_count_from = name_start if _FRAME_TOKEN.search(text, name_start) else 0
-        parts: list[tuple[str, str, int]] = []
-        position = 0
-        for match in _TOKEN.finditer(text):
-            if match[1] and match.start() < hashes_count_from:
-                continue
-            if match.start() > position:
-                parts.append(("text", text[position : match.start()], 0))
-            parts.append(_token(match))
-            position = match.end()
-        if position < len(text):
-            parts.append(("text", text[position:], 0))
-        return cls(text, tuple(parts))
+        return cls(text, places(text))
 
     @property
     def is_still(self) -> bool:
@@ -131,21 +118,18 @@ class Sequence:
         yield from _matches("", _components(self.parts), view, self.pattern)
 
 
-def _token(match: re.Match[str]) -> tuple[str, str, int]:
-    if match[1]:
-        return ("frame", match[0], len(match[1]))
-    if match[4]:
-        return ("view" if match[4] == "V" else "initial", match[0], 0)
-    if match[5] or match[6]:
-        return ("pass", match[0], 0)
-    return ("frame", match[0], int(match[3] or 1) if match[2] else 1)
+def _is_text(text: str) -> bool:
+    try:
+        return "\0" not in text and bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _number(frame: int, padding: int) -> str:
     return f"{frame:0{padding}d}"
 
 
-def _regex_of(parts: tuple[tuple[str, str, int], ...], view: str | None) -> str:
+def _regex_of(parts: tuple[Part, ...], view: str | None) -> str:
     expressions = []
     named: set[str] = set()
     for kind, text, _padding in parts:
@@ -164,9 +148,9 @@ def _regex_of(parts: tuple[tuple[str, str, int], ...], view: str | None) -> str:
     return "".join(expressions)
 
 
-def _components(parts: tuple[tuple[str, str, int], ...]) -> list[tuple[tuple[str, str, int], ...]]:
+def _components(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
     """The parts of the pattern, split at the slashes; each slash stays at the end of its component."""
-    components: list[list[tuple[str, str, int]]] = [[]]
+    components: list[list[Part]] = [[]]
     for kind, text, padding in parts:
         if kind != "text":
             components[-1].append((kind, text, padding))
@@ -180,9 +164,7 @@ def _components(parts: tuple[tuple[str, str, int], ...]) -> list[tuple[tuple[str
     return [tuple(component) for component in components if component]
 
 
-def _matches(
-    folder: str, components: list[tuple[tuple[str, str, int], ...]], view: str | None, pattern: str
-) -> Iterator[str]:
+def _matches(folder: str, components: list[tuple[Part, ...]], view: str | None, pattern: str) -> Iterator[str]:
     if not components:
         yield folder
         return
