@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-
-class CleanplateError(Exception):
-    """Something the user can mend; `str(error)` is the whole message, one sentence or two."""
+from models.errors import CleanplateError
 
 
 class FrameError(CleanplateError):

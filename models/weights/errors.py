@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from models.errors import CleanplateError
 
-class WeightsError(Exception):
+
+class WeightsError(CleanplateError):
     """A weights file, name or download cannot be used; `str(error)` is the whole message, one sentence or two."""
 
 

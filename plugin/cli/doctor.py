@@ -24,10 +24,10 @@ def run(options: argparse.Namespace) -> int:
     for name, check in [*machine.checks(), ("worker", lambda: _worker(options.device))]:
         try:
             mark, text = "ok", check()
-        except (machine.Finding, CleanplateError) as error:
-            mark, text, healthy = "PROBLEM", str(error), False
         except WeightsError as error:
             mark, text = "missing", str(error)
+        except (machine.Finding, CleanplateError) as error:
+            mark, text, healthy = "PROBLEM", str(error), False
         for line in text.splitlines():
             print(f"{mark:<8}{name:<28}{line}", flush=True)
     return 0 if healthy else 1

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from models.weights.errors import WeightsError
 from nodes.errors import Cancelled, CleanplateError
 from plugin.cli.usage import Parser, negative_values_joined
 from plugin.cli.words import say_error
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], None] = lam
         options = _parser(arguments[0] if arguments else "").parse_args(negative_values_joined(arguments))
         ready()
         return int(options.run(options))
-    except (CleanplateError, WeightsError) as error:
+    except CleanplateError as error:
         say_error(str(error), as_json)
         return 1
     except (KeyboardInterrupt, Cancelled):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,18 +64,19 @@ def plan(request: Request) -> Plan:
     if not out.pattern.lower().endswith(".exr"):
         raise ParameterError(f"{request.out} does not end in .exr: passes are written as OpenEXR")
     refuse_overwriting(out, footage, frames)
-    passes = _passes(face, params, request.passes)
+    passes = choose_passes(face, params, request.passes)
     chosen = used_weights.planned(face, params)
     digest = used_weights.digest(chosen)
     shot = Shot(face, footage, params, frames, out, digest, passes, request.bit_depth, request.compression)
     return Plan(shot, chosen, params["device"])
 
 
-def _passes(face: Face, params: Mapping[str, Any], wanted: Sequence[str] | None) -> tuple[Pass, ...]:
+def choose_passes(face: Face, params: Mapping[str, Any], wanted: Iterable[str] | None) -> tuple[Pass, ...]:
+    """The passes of these names, in the node's order; None means all. Raises ParameterError for one it has not."""
     passes = face.passes_for(params)
     if wanted is None:
         return passes
-    known = {result.name: result for result in passes}
+    known, wanted = {result.name: result for result in passes}, list(wanted)
     if unknown := [name for name in wanted if name not in known]:
         raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
     return tuple(result for result in passes if result.name in wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from models.weights.errors import WeightsError
 from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
 from plugin.worker.fitting import fitted
 
@@ -22,6 +23,7 @@ _CLASSES: dict[str, type[Exception]] = {
     "footage": FootageError,
     "frame": FrameError,
     "parameter": ParameterError,
+    "weights": WeightsError,
     "worker": WorkerError,
     "user": CleanplateError,
     "internal": FrameFailed,
@@ -45,8 +47,6 @@ def describe(error: BaseException, what: str, device: str, log_file: str) -> tup
         return "cancelled", fitted(f"{what} was cancelled")
     if isinstance(error, CleanplateError):
         return kind_of(error), fitted(error)
-    if type(error).__module__ == "models.weights.errors":
-        return "user", fitted(error)
     if out_of_memory(error):
         log.warning("%s: out of memory", what, exc_info=error)
         return "memory", fitted(

@@ -19,7 +19,7 @@ MOST_NOTES, MOST_FACTS = 64, 256
 MOST_WEIGHTS, MOST_MODELS = 8, 256
 MOST_CLIENTS, MOST_QUEUED = 1024, 1024
 MAX_STEPS = 1 << 14
-KINDS = ("footage", "frame", "parameter", "worker", "user", "memory", "cancelled", "internal")
+KINDS = ("footage", "frame", "parameter", "weights", "worker", "user", "memory", "cancelled", "internal")
 PRIORITIES = ("interactive", "batch")
 _TRANSFERS = r"linear|srgb|rec709|cineon|ocio|named|gamma:[0-9]{1,2}(\.[0-9]{1,6})?"
 

@@ -1,0 +1,111 @@
+"""Footage that lies in memory: arrays and frames as a node's inputs, for whoever calls a node from Python."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nodes.errors import FootageError, ParameterError
+from nodes.face import Face
+from nodes.footage.colour import identify
+from nodes.footage.colour_space import ColourSpace
+from nodes.footage.frame import Frame
+from nodes.footage.window import Window
+from nodes.opening import reading
+
+FIRST = 1
+_CHANNELS = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
+
+
+class ArrayFootage:
+    """`plugin.worker.client.Sources` of pictures in memory; a single picture of an input is the same at every frame."""
+
+    def __init__(self, inputs: Mapping[str, Sequence[Frame]]) -> None:
+        self._inputs = {name: list(frames) for name, frames in inputs.items()}
+        self._digests: dict[tuple[str, int], bytes] = {}
+
+    @property
+    def frames(self) -> range:
+        """The frames of the longest input."""
+        return range(FIRST, FIRST + max(map(len, self._inputs.values())))
+
+    def connected(self) -> list[str]:
+        return list(self._inputs)
+
+    def range(self, name: str) -> tuple[int, int]:
+        return FIRST, FIRST + len(self._inputs[name]) - 1
+
+    def frame(self, name: str, frame: int) -> Frame:
+        frames = self._inputs[name]
+        if len(frames) == 1:
+            return frames[0]
+        if not FIRST <= frame < FIRST + len(frames):
+            raise FootageError(f"{name} has no frame {frame}: it has {FIRST}-{FIRST + len(frames) - 1}.")
+        return frames[frame - FIRST]
+
+    def identity(self, name: str, first: int, last: int) -> bytes:
+        if len(self._inputs[name]) == 1:
+            return self._digest(name, FIRST)
+        inside = range(max(first, FIRST), min(last, FIRST + len(self._inputs[name]) - 1) + 1)
+        return hashlib.sha256(b"".join(self._digest(name, frame) for frame in inside)).digest()
+
+    def _digest(self, name: str, frame: int) -> bytes:
+        key = name, frame
+        if key not in self._digests:
+            shown = self.frame(name, frame)
+            settings = repr((shown.channels, shown.data_window, shown.display_window, shown.pixel_aspect, shown.colour))
+            digest = hashlib.sha256(settings.encode())
+            digest.update(np.ascontiguousarray(shown.pixels).data)
+            self._digests[key] = digest.digest()
+        return self._digests[key]
+
+
+def array_footage(face: Face, given: Mapping[str, Any], params: Mapping[str, Any]) -> ArrayFootage:
+    """The inputs of a node from pictures in memory, by the inputs' names in the face.
+
+    Each is a Frame, an array `[height, width]`, `[height, width, channels]` or `[frames, height, width, channels]`, or
+    a sequence of these. One channel is Y, two are Y and A, three R, G and B, four R, G, B and A. Raises ParameterError
+    for an input that is missing, is no picture or has another number of frames than the first.
+    """
+    inputs = {}
+    for entry in face.inputs:
+        if given.get(entry.name) is not None:
+            colour = identify({}, "", reading(face, entry, params).input_space)
+            inputs[entry.name] = _frames(entry.name, given[entry.name], colour)
+        elif not entry.optional:
+            raise ParameterError(f"{face.command} needs {entry.name}: {entry.hint[0].lower()}{entry.hint[1:]}")
+    main = face.inputs[0].name
+    for name, frames in inputs.items():
+        if len(frames) not in (1, len(inputs[main])):
+            raise ParameterError(
+                f"{name} has {len(frames)} frames and {main} {len(inputs[main])}: give as many, or one"
+            )
+    return ArrayFootage(inputs)
+
+
+def is_clip(value: Any) -> bool:
+    """Whether a picture in memory is several, in the order of their frames."""
+    return isinstance(value, (list, tuple)) or (not isinstance(value, Frame) and np.ndim(value) == 4)
+
+
+def _frames(name: str, value: Any, colour: ColourSpace) -> list[Frame]:
+    if isinstance(value, Frame):
+        return [value]
+    if is_clip(value):
+        frames = [frame for picture in value for frame in _frames(name, picture, colour)]
+        if not frames:
+            raise ParameterError(f"{name} is a clip without frames")
+        return frames
+    array = np.asarray(value)
+    array = array[..., None] if array.ndim == 2 else array
+    channels = _CHANNELS.get(array.shape[2]) if array.ndim == 3 else None
+    if channels is None or 0 in array.shape or array.dtype.kind not in "fb":
+        raise ParameterError(
+            f"{name} cannot be an array of the shape {array.shape} and the type {array.dtype}: give scene-linear "
+            "floats as [height, width, channels] or [frames, height, width, channels], with 1 to 4 channels"
+        )
+    window = Window(0, 0, array.shape[1], array.shape[0])
+    return [Frame(np.ascontiguousarray(array, np.float32), channels, window, window, colour=colour)]
