@@ -8,15 +8,17 @@ import numpy as np
 
 from nodes.errors import FootageError
 from nodes.footage import exr_attributes, oiio_input
+from nodes.footage.channel_names import FilePart
 from nodes.footage.compression import BY_NAME
 from nodes.footage.exr_header import DamagedHeader, ExrHeader, Part, read_header
 from nodes.footage.frame import Pixels
-from nodes.footage.layers import ChannelSource, FilePart, pick_layer
+from nodes.footage.layers import ChannelSource, pick_layer, view_names
 from nodes.footage.luminance_chroma import to_rgb
 from nodes.footage.metadata import Attribute
 from nodes.footage.picture import Choice, Picture, check_size
 from nodes.footage.window import Window
 
+_DEEP = "{} is a deep image; flatten it first (DeepToImage), then use the flat picture."
 _LARGEST_CHUNK = 600_000_000
 
 
@@ -25,12 +27,9 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
 
     Raises FootageError.
     """
-    try:
-        header = read_header(path)
-    except DamagedHeader as error:
-        raise FootageError(f"{path} is damaged: {error}.") from error
-    except OSError as error:
-        raise FootageError(f"{path} cannot be read: {error.strerror}.") from error
+    header = _header(path)
+    if all(part.deep for part in header.parts):
+        raise FootageError(_DEEP.format(path))
     classic = _is_subsampled_chroma(header)
     with oiio_input.opened(path, classic) as image:
         specs = [oiio_input.spec_of(image, n, path) for n in range(len(header.parts))]
@@ -38,8 +37,8 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
             FilePart(part.name, part.view, tuple(spec.channelnames))
             for part, spec in zip(header.parts, specs, strict=True)
         ]
-        views = _views(header.parts[0])
-        sources = pick_layer(names, choice.layer, choice.view, views, choice.part, path)
+        picked = pick_layer(names, choice, _views(header.parts[0]), path)
+        sources = picked.sources
         used = {source.part: header.parts[source.part] for source in sources}
         for number, part in used.items():
             _check(path, header, number, part, sources, classic)
@@ -56,16 +55,33 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
         file_format="openexr",
         attributes={**_without_view(header.parts[0].attributes), **main.attributes},
         straight_alpha=False,
-        view=main.view or choice.view or (views[0] if views else ""),
+        view=picked.view,
+        notes=picked.notes,
         pixel_type=oiio_input.float_type([(specs[source.part], source.index) for source in sources]),
     )
+
+
+def views_of(path: str) -> list[str]:
+    """The views of an EXR file, from its header; empty where it has none. Raises FootageError."""
+    parts = _header(path).parts
+    names = [FilePart(part.name, part.view, tuple(channel.name for channel in part.channels)) for part in parts]
+    return view_names(names, _views(parts[0]))
+
+
+def _header(path: str) -> ExrHeader:
+    try:
+        return read_header(path)
+    except DamagedHeader as error:
+        raise FootageError(f"{path} is damaged: {error}.") from error
+    except OSError as error:
+        raise FootageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _check(
     path: str, header: ExrHeader, number: int, part: Part, sources: tuple[ChannelSource, ...], classic: bool
 ) -> None:
     if part.deep:
-        raise FootageError(f"{path} is a deep image; flatten it first (DeepToImage), then use the flat picture.")
+        raise FootageError(_DEEP.format(path))
     window = part.data_window
     check_size(path, window.width, window.height, sum(source.part == number for source in sources))
     ratio = BY_NAME[part.compression].ratio if part.compression in BY_NAME else 0

@@ -1,27 +1,26 @@
-"""Which channels of a file make a picture: layers, parts and views by the names compositors and renderers give them."""
+"""Which channels of a file are taken for a picture or for a mask."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nodes.errors import FootageError
+from nodes.footage.channel_names import (
+    MAIN,
+    MASKS,
+    FilePart,
+    Named,
+    component_of,
+    is_data,
+    last_word,
+    named_channels,
+    ranked,
+)
+from nodes.footage.picture import Choice
 
-_COMPONENTS = {
-    "r": "R", "red": "R", "g": "G", "green": "G", "b": "B", "blue": "B", "a": "A", "alpha": "A",
-    "y": "Y", "luma": "Y", "luminance": "Y", "ry": "RY", "by": "BY",
-}  # fmt: skip
 _COLOUR_ORDER = ("R", "G", "B", "Y", "RY", "BY", "A")
-_MAIN_PARTS = {"", "rgba", "rgb", "main", "beauty", "default"}
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """What naming needs to know of one part of a file (a subimage of OpenImageIO)."""
-
-    name: str
-    view: str
-    channels: tuple[str, ...]
+_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,81 +33,64 @@ class ChannelSource:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    layer: str
-    view: str
-    component: str
-    name: str
-    part: int
-    index: int
-    bare: bool  # the channel's own name has no layer in it
+class Picked:
+    """The chosen channels, in the order R, G, B, Y, A, the view they are of, and what was not obvious in choosing."""
+
+    sources: tuple[ChannelSource, ...]
+    view: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def pick_layer(
-    parts: Sequence[FilePart], layer: str, view: str, views: Sequence[str], part: str | int | None, path: str
-) -> tuple[ChannelSource, ...]:
-    """The channels of a layer, in the order R, G, B, Y, A; other channels only where they are asked for by name.
+def pick_layer(parts: Sequence[FilePart], choice: Choice, views: Sequence[str], path: str) -> Picked:
+    """The channels of the main picture, of the mask, or of the layer that `choice` names.
 
-    `layer` is empty for the main picture: R, G, B (and A), else Y (and A), else those of the first part that has
-    colour, of all parts together, of the first layer that has colour; else a lone channel. Otherwise it is a layer
-    (`fg` of `fg.R`), a part's name, or one channel's full name (`matte.A`). `views` are the views of a file that keeps
-    several in one part, the first being the default. `part` limits the search to one part, by name or number.
-    Raises FootageError, listing what there is.
+    The main picture is R, G, B (and A) without a layer; else the layer whose last word is rgba, rgb, beauty, combined,
+    C, Ci, color, main or default in any case (of several the one with the shortest path, a composite before its
+    layers, then the first in the file); else the first layer with colour. Layers of R, G, B go before luminance, and Y
+    is luminance only where no X, Z, U or V stands beside it. Cryptomattes, depth, normals, positions, vectors and ids
+    are never taken unless they are named; nor is a lone alpha, unless it is all there is.
+
+    A mask is the layer whose last word is mask, matte, roto or alpha; else the main picture; else a lone alpha; else
+    the first channel that is no data. Which channel of a picture counts is decided by its pixels (`mask_channel`).
+
+    A layer that is named is a layer (`fg` of `fg.R`), a part, or one channel (`matte.A`, `matte.alpha`; for a channel
+    without a layer `A`, `alpha` or `rgba.alpha`). `views` are those of a file that declares several in one part, the
+    first being the default. Raises FootageError, listing what there is.
     """
-    named = _named(parts, views)
-    if part is not None:
-        named = _of_part(named, parts, part, path)
-    named = _of_view(named, view, views, parts, path)
-    if layer:
-        found = _layer(named, parts, layer)
+    named = named_channels(parts, views)
+    if choice.part is not None:
+        named = _of_part(named, parts, choice.part, path)
+    named, view, others = _of_view(named, views, choice, path)
+    notes = [f"the view {view} is taken; there is {_and(others)} as well"] if others and not choice.view else []
+    if choice.layer:
+        found = _layer(named, parts, choice.layer)
         if not found:
-            raise FootageError(f"{path} has no layer {layer!r}; it has {_list(named)}.")
-        return found
-    found = _main(named, parts)
+            raise FootageError(f"{path} has no layer {choice.layer!r}; it has {_list(named)}.")
+        return Picked(_sources(found), view, tuple(notes))
+    found, obvious = (_mask if choice.kind == "mask" else _main)(named)
     if not found:
         raise FootageError(
             f"{path} has no main picture (channels R, G, B or Y); name one of its layers: {_list(named)}."
+            if choice.kind == "plate"
+            else f"{path} has no channel that could be the mask; name one of its channels: {_list(named)}."
         )
-    return found
+    if not obvious and (rest := _labels(c for c in named if c not in found)):
+        taken = _and(_labels(found))
+        notes.append(f"the {'mask' if choice.kind == 'mask' else 'picture'} is {taken}; there is {_and(rest)} as well")
+    return Picked(_sources(found), view, tuple(notes))
 
 
 def layer_names(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[str]:
     """The layers of a file; the main one is empty."""
-    return list(dict.fromkeys(channel.layer for channel in _named(parts, views)))
+    return list(dict.fromkeys(channel.layer for channel in named_channels(parts, views)))
 
 
-def _named(parts: Sequence[FilePart], views: Sequence[str]) -> list[_Named]:
-    named = []
-    for number, part in enumerate(parts):
-        part_layer = _part_layer(part)
-        for index, name in enumerate(part.channels):
-            layer, _, last = name.rpartition(".")
-            pieces = layer.split(".") if layer else []
-            channel_view = part.view or (views[0] if views else "")
-            for candidate in views:
-                if candidate in pieces:
-                    channel_view = candidate
-                    pieces = [piece for piece in pieces if piece != candidate]
-                    break
-            layer = ".".join(pieces) or part_layer
-            component = _COMPONENTS.get(last.lower(), last)
-            named.append(_Named(layer, channel_view, component, name, number, index, bare=not pieces))
-    return named
+def view_names(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[str]:
+    """The views of a file, left and right first; empty where it has none."""
+    return list(dict.fromkeys([*views, *(c.view for c in named_channels(parts, views) if c.view)]))
 
 
-def _part_layer(part: FilePart) -> str:
-    """The layer a part's name stands for, if its channels bear no layer of their own: Nuke writes `character.left`."""
-    name = part.name
-    for ending in (part.view, "main", "left", "right"):
-        if ending and name.lower().endswith((f".{ending.lower()}", f"_{ending.lower()}")):
-            name = name[: -len(ending) - 1]
-            break
-    if name.lower() in _MAIN_PARTS or name == part.view:
-        return ""
-    return name
-
-
-def _of_part(named: list[_Named], parts: Sequence[FilePart], part: str | int, path: str) -> list[_Named]:
+def _of_part(named: list[Named], parts: Sequence[FilePart], part: str | int, path: str) -> list[Named]:
     numbers = [n for n, one in enumerate(parts) if one.name == part] or ([int(part)] if str(part).isdigit() else [])
     found = [channel for channel in named if channel.part in numbers]
     if not found:
@@ -118,77 +100,142 @@ def _of_part(named: list[_Named], parts: Sequence[FilePart], part: str | int, pa
 
 
 def _of_view(
-    named: list[_Named], view: str, views: Sequence[str], parts: Sequence[FilePart], path: str
-) -> list[_Named]:
+    named: list[Named], views: Sequence[str], choice: Choice, path: str
+) -> tuple[list[Named], str, tuple[str, ...]]:
+    """The channels of the view that is asked for, its name, and the other views."""
     there = list(dict.fromkeys([*views, *(channel.view for channel in named if channel.view)]))
-    if not there:
-        return named
+    view = choice.view
     if view and view not in there:
-        raise FootageError(f"{path} has no view {view!r}; it has {', '.join(there)}.")
+        if choice.needs_view or len(there) > 1:
+            has = f"it has {', '.join(there)}" if there else "it has none"
+            raise FootageError(f"{path} has no view {view!r}; {has}.")
+        view = ""
+    if not there:
+        return named, "", ()
     if not view:
         view = "left" if "left" in there and not views else there[0]
-    return [channel for channel in named if channel.view in (view, "")]
+    return [c for c in named if c.view in (view, "")], view, tuple(one for one in there if one != view)
 
 
-def _layer(named: list[_Named], parts: Sequence[FilePart], layer: str) -> tuple[ChannelSource, ...]:
-    exact = [c for c in named if c.layer == layer]
+def _layer(named: list[Named], parts: Sequence[FilePart], asked: str) -> list[Named]:
+    """The channels of a layer, a part or a channel of that name; a case that differs is the second choice."""
+    exact = [c for c in named if c.layer == asked] or [c for c in named if c.layer.lower() == asked.lower()]
     if not exact:
-        exact = [c for c in named if c.layer.lower() == layer.lower()]
-    if not exact:
-        numbers = {n for n, part in enumerate(parts) if part.name == layer}
+        numbers = {n for n, part in enumerate(parts) if part.name == asked}
         exact = [c for c in named if c.part in numbers]
-    found = _picture(exact)
+    if found := _picture(exact):
+        return found
+    layer, _, last = asked.rpartition(".")
+    alone = [c for c in named if c.name == asked] or [c for c in named if c.name.lower() == asked.lower()]
+    alone = alone or [c for c in named if (c.layer.lower(), c.component) == (layer.lower(), component_of(last))]
+    if alone or exact:
+        return alone[:1] or exact[:1]
+    bare = [c for c in named if not c.layer]
+    if layer.lower() in ("rgba", "rgb"):
+        return [c for c in bare if c.component == component_of(last)][:1]
+    return _picture(bare) if asked.lower() in ("rgba", "rgb") else []
+
+
+def _main(named: list[Named]) -> tuple[list[Named], bool]:
+    """The channels of the main picture, and whether it was obvious that it is these."""
+    bare = [c for c in named if c.layer == ""]
+    of: dict[str, list[Named]] = {}
+    # A part's name is less of a layer than one in the channels' names.
+    for c in sorted(named, key=lambda c: not c.bare):
+        if c.layer and not is_data(c.layer):
+            of.setdefault(c.layer, []).append(c)
+    best = [of[layer] for layer in ranked(of) if last_word(layer) in MAIN]
+    for wanted in (_colour, _grey):
+        if found := wanted(bare):
+            return found, True
+        if pictures := [found for channels in best if (found := wanted(channels))]:
+            return pictures[0], len(pictures) == 1
+        if found := _spread(wanted([c for c in named if c.bare and not is_data(c.layer)])):
+            return found, True
+        if pictures := [found for channels in of.values() if (found := wanted(channels))]:
+            return pictures[0], False
+    if (found := _picture(bare)) and found[0].component != "A":
+        return found, True
+    return (named, True) if len(named) == 1 else ([], False)
+
+
+def _mask(named: list[Named]) -> tuple[list[Named], bool]:
+    """The channels of the mask, and whether it was obvious that it is these."""
+    groups: dict[str, list[Named]] = {}
+    for c in named:
+        # A channel can be called mask without being in a layer.
+        alone = not c.layer and c.component != "A" and c.component.lower() in MASKS
+        name = c.name if alone else c.layer
+        if last_word(name) in MASKS:
+            groups.setdefault(name, []).append(c)
+    if groups:
+        first = groups[ranked(groups)[0]]
+        found = _picture(first)
+        return found or first[:1], len(groups) == 1 and (bool(found) or len(first) == 1)
+    found, obvious = _main(named)
     if found:
-        return found
-    alone = [c for c in named if c.name == layer] or exact[:1]
-    return (ChannelSource(alone[0].component, alone[0].part, alone[0].index),) if alone else ()
+        return found, obvious
+    alphas = [c for c in named if c.component == "A" and not is_data(c.layer)]
+    others = [c for c in named if not is_data(c.name) and not c.direction and c.component.lower() not in "xyzuv"]
+    lone = alphas or others
+    return lone[:1], len(lone) == 1
 
 
-def _main(named: list[_Named], parts: Sequence[FilePart]) -> tuple[ChannelSource, ...]:
-    main = [c for c in named if c.layer == ""]
-    bare = [c for c in named if c.bare]
-    by_part = [[c for c in bare if c.part == number] for number in range(len(parts))]
-    layers = dict.fromkeys(c.layer for c in named if "crypto" not in c.layer.lower())
-    by_layer = [[c for c in named if c.layer == layer] for layer in layers]
-    for channels in (main, *by_part, bare, *by_layer):
-        if found := _picture(channels, needs_colour=True):
-            return found
-    if found := _picture(main):
-        return found
-    if len(named) == 1:
-        return (ChannelSource(named[0].component, named[0].part, named[0].index),)
-    return ()
+def _colour(channels: list[Named]) -> list[Named]:
+    """R, G and B (at least two of them), or luminance and chroma, with alpha where there is one."""
+    found = _picture(channels)
+    return found if found and found[0].component != "A" and len({c.component for c in found} - {"A"}) > 1 else []
 
 
-def _picture(channels: list[_Named], needs_colour: bool = False) -> tuple[ChannelSource, ...]:
+def _grey(channels: list[Named]) -> list[Named]:
+    found = _picture(channels)
+    return found if found and found[0].component == "Y" else []
+
+
+def _spread(found: list[Named]) -> list[Named]:
+    """Some channels, if no two are in one part."""
+    return found if len({c.part for c in found}) == len(found) > 1 else []
+
+
+def _picture(channels: list[Named]) -> list[Named]:
     """The colour channels among some, each component once: the part that has most of them goes first."""
     counts: dict[int, int] = {}
     for channel in channels:
         if channel.component in ("R", "G", "B"):
             counts[channel.part] = counts.get(channel.part, 0) + 1
-    ranked = sorted(channels, key=lambda channel: -counts.get(channel.part, 0))
-    first: dict[str, _Named] = {}
-    for channel in ranked:
-        if channel.component in _COLOUR_ORDER:
+    ordered = sorted(channels, key=lambda channel: -counts.get(channel.part, 0))
+    first: dict[str, Named] = {}
+    for channel in ordered:
+        if channel.component in _COLOUR_ORDER and not channel.direction:
             first.setdefault(channel.component, channel)
     rgb = [name for name in ("R", "G", "B") if name in first]
     if len(rgb) >= 2:
         wanted: Sequence[str] = (*rgb, "A")
     elif "Y" in first:
         wanted = ("Y", "RY", "BY", "A") if "RY" in first and "BY" in first else ("Y", "A")
-    elif needs_colour:
-        return ()
     else:
-        wanted = rgb or ["A"]
-    return tuple(ChannelSource(name, first[name].part, first[name].index) for name in wanted if name in first)
+        wanted = (*rgb, "A") if rgb else ("A",)
+    return [first[name] for name in wanted if name in first]
 
 
-def _list(named: list[_Named]) -> str:
-    layers = [layer or "the main picture" for layer in dict.fromkeys(c.layer for c in named if _is_colour(c))]
-    others = [c.name for c in named if not _is_colour(c)]
-    names = list(dict.fromkeys(layers + others))
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+def _sources(channels: Iterable[Named]) -> tuple[ChannelSource, ...]:
+    return tuple(ChannelSource(c.component, c.part, c.index) for c in channels)
 
 
-def _is_colour(channel: _Named) -> bool:
-    return channel.component in _COLOUR_ORDER
+def _labels(channels: Iterable[Named]) -> list[str]:
+    """Layers with colour by their names, other channels by theirs, each once."""
+    return list(dict.fromkeys((c.layer or "the main picture") if _is_colour(c) else c.name for c in channels))
+
+
+def _list(named: list[Named]) -> str:
+    names = _labels(sorted(named, key=lambda c: not _is_colour(c)))
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+def _and(names: Sequence[str]) -> str:
+    shown = [*names[:_LISTED], *([f"{len(names) - _LISTED} more"] if len(names) > _LISTED else [])]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _is_colour(channel: Named) -> bool:
+    return channel.component in _COLOUR_ORDER and not channel.direction

@@ -14,7 +14,7 @@ from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.colour import by_name, identify
 from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.exr_header import is_exr
-from nodes.footage.exr_reader import read_exr
+from nodes.footage.exr_reader import read_exr, views_of
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from nodes.footage.identity import Identity, Listing
@@ -123,6 +123,14 @@ class Footage:
     def frames(self) -> list[int]:
         """The frames on disk; empty for a still."""
         return [] if self.sequence.is_still else [frame - self.offset for frame in self._listing.frames()]
+
+    def views(self) -> list[str]:
+        """The views that can be asked for, left and right first; empty where the shot has none. Raises FootageError."""
+        if self.sequence.has_view:
+            return self.sequence.views()
+        number = 1 if self.sequence.is_still else self._frames()[0]
+        path = self.sequence.path(number)
+        return views_of(path) if is_exr(path) else []
 
     def identity(self, first: int, last: int) -> bytes:
         """A digest of the files behind frames first..last: their paths, sizes and times, and how they are read.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from nodes.errors import FootageError
 from nodes.footage import exr_attributes, oiio_input, png_check
-from nodes.footage.layers import FilePart, pick_layer
+from nodes.footage.channel_names import FilePart
+from nodes.footage.layers import pick_layer
 from nodes.footage.metadata import Attribute
 from nodes.footage.orientation import UPRIGHT, swaps_sides, turned, turned_window
 from nodes.footage.picture import Choice, Picture, check_size
@@ -72,7 +74,8 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
         if spec.width < 1 or spec.height < 1 or spec.depth > 1 or spec.deep:
             raise FootageError(f"{path} is no flat picture ({spec.width}x{spec.height}, depth {spec.depth}).")
         part = FilePart("", "", tuple(spec.channelnames))
-        sources = pick_layer([part], choice.layer, choice.view, (), None, path)
+        picked = pick_layer([part], dataclasses.replace(choice, part=None), (), path)
+        sources = picked.sources
         check_size(path, spec.width, spec.height, spec.nchannels)
         orientation = spec.get_int_attribute("Orientation", UPRIGHT)
         out = None
@@ -98,7 +101,8 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
             file_format=image.format_name(),
             attributes={"oiio:ColorSpace": exr_attributes.encode(colour.name), **_attributes(spec)},
             straight_alpha=_is_straight(spec, image.format_name()),
-            view=choice.view,
+            view=picked.view,
+            notes=picked.notes,
             pixel_type="half" if bits_of(spec) <= (_HALF_HOLDS if is_integer(spec) else 16) else "float",
             colour=colour.space,
             colour_note=colour.note,
