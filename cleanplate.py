@@ -160,7 +160,7 @@ def run(node: str, *, passes: Iterable[str] | None = None, **inputs_and_settings
         def submit(frame: int) -> Job:
             return opened.submit(face.id, frame, params, footage, "batch", wanted)
 
-        waiting = iter(footage.frames)
+        waiting = iter(footage.numbers(face.inputs[0].name))
         jobs = deque(map(submit, itertools.islice(waiting, _UNDER_WAY)))
         while jobs:
             for name, image in jobs.popleft().result().images.items():

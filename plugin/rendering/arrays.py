@@ -27,16 +27,18 @@ class ArrayFootage:
         self._inputs = {name: list(frames) for name, frames in inputs.items()}
         self._digests: dict[tuple[str, int], bytes] = {}
 
-    @property
-    def frames(self) -> range:
-        """The frames of the longest input."""
-        return range(FIRST, FIRST + max(map(len, self._inputs.values())))
+    def numbers(self, name: str) -> Sequence[int]:
+        """The frames of an input; a single picture has one."""
+        return [FIRST + place for place, _ in enumerate(self._inputs[name])]
 
     def connected(self) -> list[str]:
         return list(self._inputs)
 
     def range(self, name: str) -> tuple[int, int]:
         return FIRST, FIRST + len(self._inputs[name]) - 1
+
+    def frames(self, name: str) -> Sequence[int] | None:
+        return None if len(self._inputs[name]) == 1 else self.numbers(name)
 
     def frame(self, name: str, frame: int) -> Frame:
         frames = self._inputs[name]
@@ -47,10 +49,13 @@ class ArrayFootage:
         return frames[frame - FIRST]
 
     def identity(self, name: str, first: int, last: int) -> bytes:
-        if len(self._inputs[name]) == 1:
+        return self.identity_of(name, [frame for frame in self.numbers(name) if first <= frame <= last])
+
+    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
+        there = self.frames(name)
+        if there is None:
             return self._digest(name, FIRST)
-        inside = range(max(first, FIRST), min(last, FIRST + len(self._inputs[name]) - 1) + 1)
-        return hashlib.sha256(b"".join(self._digest(name, frame) for frame in inside)).digest()
+        return hashlib.sha256(b"".join(self._digest(name, frame) for frame in frames if frame in there)).digest()
 
     def _digest(self, name: str, frame: int) -> bytes:
         key = name, frame
