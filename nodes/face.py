@@ -131,7 +131,8 @@ class Face:
     """`command` is the name on the command line; `label` and `group` are what a host's menu shows.
 
     `passes` are those that a frame always has, `variable` those that depend on parameters. A `temporal` node looks at
-    earlier frames, one that `looks_ahead` at later ones as well. Where `weights_optional`, it can do without some.
+    earlier frames, one that `looks_ahead` at later ones as well, unless a parameter has a value under which each frame
+    stands `alone`. Where `weights_optional`, it can do without some.
     """
 
     id: str
@@ -146,6 +147,7 @@ class Face:
     module: str = ""
     temporal: bool = False
     looks_ahead: bool = False
+    alone: Mapping[str, Any] = field(default_factory=dict)
     weights_optional: bool = False
     variable: tuple[Pass, ...] = ()
 
@@ -164,6 +166,12 @@ class Face:
             layers = dict.fromkeys(layer_name(name) for name in names)
             passes += [replace(entry, name=f"{entry.name} {layer}", layer=layer) for layer in layers]
         return tuple(passes)
+
+    def frames_behind(self, frame: int, footage: tuple[int, int], params: Mapping[str, Any]) -> tuple[int, int]:
+        """First and last frame of an input that a frame may depend on; `footage` has frames from and to these."""
+        if not self.temporal or any(params[name] == value for name, value in self.alone.items()):
+            return frame, frame
+        return min(footage[0], frame), max(footage[1], frame) if self.looks_ahead else frame
 
     def parameter(self, name: str) -> Parameter:
         for parameter in self.parameters:
@@ -224,6 +232,7 @@ def load(path: Path) -> Face:
         module=data.get("module", f"nodes.{path.stem}"),
         temporal=bool(data.get("temporal", False)),
         looks_ahead=data.get("temporal") == "whole",
+        alone=data.get("alone", {}),
         weights_optional=data.get("weights") == "optional",
     )
 

@@ -21,11 +21,12 @@ from nodes.footage.colour import by_name
 from nodes.footage.exr_encoder import to_half
 from nodes.footage.exr_header import read_header
 from nodes.footage.frame import Frame
+from nodes.footage.making import Making, is_finished, read_making
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.preview import to_preview, write_preview
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
-from nodes.footage.writer import Layer, is_finished, pass_layer, write_frame
+from nodes.footage.writer import Layer, pass_layer, write_frame
 from tests.footage_files import frame_of, noise, write
 
 SOURCE_ATTRIBUTES: dict[str, Any] = {
@@ -198,6 +199,31 @@ def test_finished_frames(tmp_path: Path) -> None:
         assert not is_finished(out, "k")
     out.write_bytes(data + b"x")
     assert not is_finished(out, "k")
+
+
+def test_what_lies_where_a_pass_goes(tmp_path: Path) -> None:
+    """Pieces of our own files are ours, wherever they were cut; everything else that holds anything is foreign."""
+    out = tmp_path / "o.exr"
+    assert read_making(out) is None
+    write_frame(str(out), [("", tuple("RGB"), noise(40, 30))], frame_of(noise(40, 30)), key="k")
+    data = out.read_bytes()
+    header = read_header(out).end
+    for end in (*range(header + 30), *range(header + 30, len(data), 499)):
+        out.write_bytes(data[:end])
+        making = read_making(out)
+        assert making is not None
+        assert not making.whole
+        assert not making.foreign
+        assert making.key == ("k" if end >= header + 8 * 3 else ""), end
+    out.write_bytes(data)
+    assert read_making(out) == Making("k", whole=True)
+    write_frame(str(out), [("", tuple("RGB"), noise(40, 30))], frame_of(noise(40, 30)))
+    (tmp_path / "folder.exr").mkdir()
+    (tmp_path / "text.exr").write_text("v/1 notes of the day")
+    for path in (out, tmp_path / "folder.exr", tmp_path / "text.exr"):
+        assert read_making(path) == Making(whole=path == out, foreign=True)
+    os.symlink(tmp_path / "nowhere", tmp_path / "link.exr")
+    assert read_making(tmp_path / "link.exr") is None
 
 
 def test_one_file_per_pass(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -139,6 +140,8 @@ def test_finished_frames_are_skipped_until_something_changes(shell):
     half.write_bytes(half.read_bytes()[:100])
     assert rendered_now("--frames", "1001-1002", "--set", "alphaBlack=0.1") == [1001]
     os.utime(shell.folder / "clean.exr")
+    assert rendered_now("--frames", "1002", "--set", "alphaBlack=0.1") == []
+    shutil.copy(shell.folder / "shot.1008.exr", shell.folder / "clean.exr")
     assert rendered_now("--frames", "1002", "--set", "alphaBlack=0.1") == [1002]
 
 

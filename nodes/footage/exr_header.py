@@ -31,6 +31,10 @@ class DamagedHeader(ValueError):
     """The header contradicts itself or the file's size; the text says how and continues "FILE is damaged: "."""
 
 
+class CutHeader(DamagedHeader):
+    """The file ends before its header, or the table after it, does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     name: str
@@ -131,7 +135,7 @@ def parse_header(file: BinaryIO, size: int) -> ExrHeader:
         raise DamagedHeader("its header is empty")
     table = 8 * sum(part.chunks for part in parts)
     if cursor.position + table > size:
-        raise DamagedHeader(f"it ends after {size} bytes, before its picture begins")
+        raise CutHeader(f"it ends after {size} bytes, before its picture begins")
     return ExrHeader(tuple(parts), flags, cursor.position, size)
 
 
@@ -143,7 +147,7 @@ class _Cursor:
     def take(self, count: int) -> bytes:
         end = self.position + count
         if end > self._size or end > _MAX_HEADER:
-            raise DamagedHeader("its header runs past the end of the file")
+            raise CutHeader("its header runs past the end of the file")
         self._fill(end)
         chunk = self._buffer[self.position : end]
         self.position = end
@@ -153,7 +157,8 @@ class _Cursor:
         self._fill(min(self._size, self.position + _MAX_NAME + 1))
         end = self._buffer.find(b"\0", self.position, self.position + _MAX_NAME + 1)
         if end < 0:
-            raise DamagedHeader("its header has a name without an end")
+            cut = self._size <= self.position + _MAX_NAME
+            raise (CutHeader if cut else DamagedHeader)("its header has a name without an end")
         text = _text(self._buffer[self.position : end])
         self.position = end + 1
         return text
@@ -162,7 +167,7 @@ class _Cursor:
         while len(self._buffer) < end:
             more = self._file.read(max(1 << 16, end - len(self._buffer)))
             if not more:
-                raise DamagedHeader("its header runs past the end of the file")
+                raise CutHeader("its header runs past the end of the file")
             self._buffer += more
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from nodes.footage.sequence import Sequence as FileSequence
 
@@ -16,6 +17,14 @@ _FRESH_SECONDS = 1.0
 _LARGEST_SHARE = 0.02  # of the time may go into looking at files again
 _ALWAYS_LOOK = 200  # frames whose files are looked at every time: that takes about a millisecond
 _CHAINS = 8
+
+
+class StandIn(NamedTuple):
+    """The file behind a frame. `how` is empty for its own, else why and which other one; no file has no `status`."""
+
+    how: str
+    path: str
+    status: os.stat_result | None
 
 
 class Listing:
@@ -36,27 +45,34 @@ class Listing:
                 self._until = _next_look(start)
             return self._frames
 
-    def stamp(self, frame: int, missing: str) -> bytes:
-        """What identifies the file of a frame: path, size and times; of the frame in its place where it is missing."""
+    def file(self, frame: int, missing: str) -> StandIn:
+        """The file of a frame, or the one in its place where it is missing."""
         path = os.path.abspath(self._sequence.path(frame, self._view))
         status = _status(path)
-        if status:
-            return f"{path}\0{status}".encode("utf-8", "surrogateescape")
+        if status is not None:
+            return StandIn("", path, status)
         if self._sequence.is_still or missing == "error":
-            return f"{path}\0missing".encode("utf-8", "surrogateescape")
+            return StandIn("missing", path, None)
         frames = self.frames()
         if not frames:
-            return b"nothing"
-        position = bisect.bisect_right(frames, frame)
-        other = os.path.abspath(self._sequence.path(frames[max(position - 1, 0)], self._view))
-        return f"{missing}\0{other}\0{_status(other)}".encode("utf-8", "surrogateescape")
+            return StandIn("nothing", path, None)
+        number = frames[max(bisect.bisect_right(frames, frame) - 1, 0)]
+        path = os.path.abspath(self._sequence.path(number, self._view))
+        return StandIn(f"{missing} {number}", path, _status(path))
+
+    def stamp(self, frame: int, missing: str) -> bytes:
+        """What identifies the file of a frame at this moment: path, size and times."""
+        file = self.file(frame, missing)
+        status = file.status
+        seen = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}" if status else ""
+        return f"{file.how}\0{file.path}\0{seen}".encode("utf-8", "surrogateescape")
 
 
 class Identity:
     """Digests of frame ranges from the stamps of their frames, each range built on the one a frame shorter."""
 
     def __init__(self, stamp: Callable[[int], bytes], salt: bytes) -> None:
-        self._stamp, self._salt = stamp, salt
+        self._stamp, self.salt = stamp, salt
         self._chains: OrderedDict[int, _Chain] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -70,12 +86,12 @@ class Identity:
             count = max(0, last - first + 1)
             chain.refresh(self._stamp, first)
             while len(chain.digests) < count:
-                chain.append(self._stamp(first + len(chain.digests)), self._salt)
-            return chain.digests[count - 1] if count else _digest(self._salt, b"")
+                chain.append(self._stamp(first + len(chain.digests)), self.salt)
+            return chain.digests[count - 1] if count else _digest(self.salt, b"")
 
     def of_each(self, frames: Sequence[int]) -> bytes:
         """The digest of picked frames; their files are looked at every time."""
-        digest = self._salt
+        digest = self.salt
         for frame in frames:
             digest = _digest(digest, self._stamp(frame))
         return digest
@@ -114,9 +130,8 @@ def _digest(before: bytes, stamp: bytes) -> bytes:
     return hashlib.blake2b(len(before).to_bytes(8, "little") + before + stamp, digest_size=32).digest()
 
 
-def _status(path: str) -> str:
+def _status(path: str) -> os.stat_result | None:
     try:
-        status = os.stat(path)
+        return os.stat(path)
     except OSError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        return None

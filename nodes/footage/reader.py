@@ -17,7 +17,7 @@ from nodes.footage.exr_header import is_exr
 from nodes.footage.exr_reader import read_exr, views_of
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
-from nodes.footage.identity import Identity, Listing
+from nodes.footage.identity import Identity, Listing, StandIn
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.picture import Choice, Kind, Picture
 from nodes.footage.sequence import Sequence
@@ -144,6 +144,14 @@ class Footage:
     def identity_of(self, frames: Iterable[int]) -> bytes:
         """The same for picked frames, at the cost of these alone."""
         return self._identity.of_each([1] if self.sequence.is_still else list(frames))
+
+    def way(self) -> bytes:
+        """How the files are read: what besides their contents decides the pixels."""
+        return self._identity.salt
+
+    def file(self, frame: int) -> StandIn:
+        """The file behind a frame, as it is now."""
+        return self._listing.file(frame + self.offset, self.missing)
 
     def _frames(self) -> list[int]:
         frames = self._listing.frames()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,13 +14,11 @@ from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.exr_encoder import encode_exr, fill_half, to_half
-from nodes.footage.exr_header import DamagedHeader, parse_header
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.output_colour import with_colour
 from nodes.footage.window import Window
 
-KEY = "cleanplate/key"
 USUAL_LEVEL = 4
 DataType = Literal["half", "float"]
 
@@ -59,7 +55,7 @@ def write_frame(
     `source` gives attributes, display window and pixel aspect; attributes that describe the source file's encoding
     (`exr_encoder.STRUCTURAL`) are left out, as is its preview image. `window` is what the pixels cover, the source's
     data window where it is None. `provenance` values go into attributes `cleanplate/<name>` as text, `key` into
-    `cleanplate/key` for `is_finished`. `colour` is the space of the pixels where it is not the source's:
+    `cleanplate/key` for `making.read_making`. `colour` is the space of the pixels where it is not the source's:
     `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
     and NaN stay. `compression` is one of `compression.KNOWN`, with a level where it has some (`zip:9`, or `level`),
     or `source` for that of the source's file.
@@ -79,26 +75,6 @@ def write_frame(
 def pass_layer(layer: Layer) -> Layer:
     """The layer alone in its file: its channels go without the layer's name, so that every program shows it at once."""
     return Layer("", layer.channels, layer.pixels, layer.dtype)
-
-
-def is_finished(path: str | os.PathLike[str], key: str) -> bool:
-    """Whether `path` is a whole frame that was written with this key; an unreadable one is not finished.
-
-    Files are renamed when they are whole, but a machine that loses power may still leave a shortened one: the last
-    chunk must end where the file ends.
-    """
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            header = parse_header(file, size)
-            file.seek(header.end)
-            offsets = struct.unpack(f"<{header.parts[0].chunks}Q", file.read(8 * header.parts[0].chunks))
-            file.seek(max(offsets) + 4)
-            (last_size,) = struct.unpack("<i", file.read(4))
-    except (OSError, DamagedHeader, struct.error, OverflowError):
-        return False
-    attribute = header.parts[0].attributes.get(KEY)
-    return attribute == exr_attributes.encode(key) and max(offsets) + 8 + last_size == size
 
 
 def _encode(

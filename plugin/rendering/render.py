@@ -20,6 +20,7 @@ from nodes.footage import compression, writer
 from nodes.footage.frame import Frame
 from plugin.rendering import used_weights
 from plugin.rendering.events import Progress
+from plugin.rendering.records import Records
 from plugin.rendering.shot import Shot
 from plugin.rendering.sources import AHEAD, FrameSource
 from plugin.worker.client import Job, Worker
@@ -47,8 +48,9 @@ class ShotRender:
         self.summary = Summary()
         masks = [entry.name for entry in shot.face.inputs if entry.kind == "mask"]
         self._source = FrameSource(shot.footage, masks)
+        self._records = Records(shot)
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
-        self._jobs: deque[tuple[int, str, Job]] = deque()
+        self._jobs: deque[tuple[int, Job]] = deque()
         self._writes: deque[tuple[int, Future[float]]] = deque()
         self._notes: set[str] = set()
         self._other_weights: set[str] = set()
@@ -57,15 +59,15 @@ class ShotRender:
         """Renders what is not finished. A frame that cannot be made fails alone; what holds for all ends the render."""
         began = time.monotonic()
         try:
-            for frame, key in self._announced():
-                self._jobs.append((frame, key, self._submit(frame)))
+            for frame in self._announced():
+                self._jobs.append((frame, self._submit(frame)))
                 if len(self._jobs) >= IN_FLIGHT:
                     self._collect()
             while self._jobs:
                 self._collect()
             self._finish_writes(0)
         except BaseException:
-            for _, _, job in self._jobs:
+            for _, job in self._jobs:
                 job.cancel()
             raise
         finally:
@@ -75,25 +77,23 @@ class ShotRender:
             self.summary.seconds = time.monotonic() - began
         return self.summary
 
-    def _announced(self) -> Iterator[tuple[int, str]]:
+    def _announced(self) -> Iterator[int]:
         """The frames to render; each is announced to the decoders some frames before it is yielded."""
-        ahead: deque[tuple[int, str]] = deque()
-        for frame, key in self._unfinished():
+        ahead: deque[int] = deque()
+        for frame in self._unfinished():
             self._source.announce(frame)
-            ahead.append((frame, key))
+            ahead.append(frame)
             if len(ahead) > AHEAD:
                 yield ahead.popleft()
         yield from ahead
 
-    def _unfinished(self) -> Iterator[tuple[int, str]]:
+    def _unfinished(self) -> Iterator[int]:
         for frame in self.shot.frames:
-            key = self.shot.key(frame)
-            paths = self.shot.paths(frame)
-            if all(writer.is_finished(path, key) for path in paths):
+            if self._records.is_finished(frame):
                 self.summary.skipped += 1
-                self.progress.event("skipped", frame=frame, path=next(iter(paths)))
+                self.progress.event("skipped", frame=frame, path=next(iter(self.shot.paths(frame))))
             else:
-                yield frame, key
+                yield frame
 
     def _submit(self, frame: int) -> Job:
         self._source.expect(frame)
@@ -102,7 +102,7 @@ class ShotRender:
 
     def _collect(self) -> None:
         """Takes the oldest frame out of the worker's hands and gives it to the encoders."""
-        frame, key, job = self._jobs.popleft()
+        frame, job = self._jobs.popleft()
         try:
             passes = job.result()
             source = self._source.take(frame)
@@ -116,8 +116,7 @@ class ShotRender:
         if self.shot.compression == compression.SOURCE:
             self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth))
         shot = self._as_computed(frame, passes)
-        key = key if shot is self.shot else shot.key(frame)
-        self._writes.append((frame, self._encoders.submit(_write, shot, frame, key, passes, source)))
+        self._writes.append((frame, self._encoders.submit(_write, shot, frame, self._records, passes, source)))
         self._finish_writes(ENCODERS)
 
     def _fail(self, frame: int, error: FrameError) -> None:
@@ -156,7 +155,7 @@ class ShotRender:
             self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)
 
 
-def _write(shot: Shot, frame: int, key: str, passes: Passes, source: Frame) -> float:
+def _write(shot: Shot, frame: int, records: Records, passes: Passes, source: Frame) -> float:
     """Writes the files of a frame; returns the milliseconds that computing it took."""
     info = dict(passes.info)
     milliseconds = float(info.pop("milliseconds", 0.0))
@@ -166,6 +165,7 @@ def _write(shot: Shot, frame: int, key: str, passes: Passes, source: Frame) -> f
         "version": f"{version('cleanplate')} (node {shot.face.version})",
         "weights": used_weights.digest(passes.weights) or "none",
         "params": json.dumps(settings, sort_keys=True),
+        "inputs": records.inputs(frame),
         **{name: str(value) for name, value in info.items()},
     }
     if passes.notes:
@@ -180,7 +180,7 @@ def _write(shot: Shot, frame: int, key: str, passes: Passes, source: Frame) -> f
             dtype=shot.bit_depth,
             compression=shot.compression,
             provenance=provenance,
-            key=key,
+            key=shot.key(frame),
         )
     return milliseconds
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nodes.face import Face, Pass
-from nodes.footage import compression, writer
+from nodes.face import Face, Parameter, Pass
+from nodes.footage import writer
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 
@@ -29,26 +31,19 @@ class Shot:
     compression: str = "zip"
 
     def key(self, frame: int) -> str:
-        """Digest of everything that decides a frame's pixels: equal keys mean that the file need not be rendered."""
-        digest = hashlib.sha256()
-        settings = self.settings()
-        names = [result.name for result in self.passes]
-        digest.update(
-            json.dumps(
-                [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth, *self._lossy()],
-                sort_keys=True,
-            ).encode()
-        )
-        for name, footage in sorted(self.footage.items()):
-            first = min(footage.range()[0], frame) if self.face.temporal else frame
-            last = max(footage.range()[1], frame) if self.face.looks_ahead else frame
-            digest.update(name.encode())
-            digest.update(footage.identity(first, last))
-        return digest.hexdigest()
+        """Digest of what decides a frame's pixels besides the contents of its inputs' files, which `Records` know.
 
-    def _lossy(self) -> list[str]:
-        """The compression where it decides pixels."""
-        return [] if compression.keeps_pixels(self.compression, self.bit_depth) else [self.compression]
+        It holds no place of a file: the shot, the weights and the passes may be moved.
+        """
+        return hashlib.sha256(self._decided + str(frame).encode()).hexdigest()
+
+    @functools.cached_property
+    def _decided(self) -> bytes:
+        settings = {p.name: _placeless(self.params[p.name]) for p in self.face.parameters if _decides(p)}
+        ways = {name: footage.way().hex() for name, footage in self.footage.items()}
+        names = [result.name for result in self.passes]
+        decided = [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth, ways]
+        return json.dumps(decided, sort_keys=True).encode()
 
     def settings(self) -> dict[str, Any]:
         """The parameters that decide pixels."""
@@ -59,3 +54,16 @@ class Shot:
         if not self.out.has_pass:
             return {self.out.path(frame): self.passes}
         return {self.out.path(frame, pass_name=result.name): (result,) for result in self.passes}
+
+
+def _decides(parameter: Parameter) -> bool:
+    """Footage and weights have digests of their own."""
+    return parameter.changes_pixels and not parameter.replaces and parameter.name != "weights"
+
+
+def _placeless(value: Any) -> Any:
+    """A parameter's value; of one that names a file, what the file holds."""
+    if not isinstance(value, str) or not value or not os.path.isfile(value):
+        return value
+    with open(value, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
