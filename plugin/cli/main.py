@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from nodes.errors import Cancelled, CleanplateError
+from plugin.cli.quiet import libraries_quiet
 from plugin.cli.usage import Parser, negative_values_joined
 from plugin.cli.words import say_error
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], None] = lam
     try:
         options = _parser(arguments[0] if arguments else "").parse_args(negative_values_joined(arguments))
         ready()
-        return int(options.run(options))
+        with libraries_quiet():
+            return int(options.run(options))
     except CleanplateError as error:
         say_error(str(error), as_json)
         return 1

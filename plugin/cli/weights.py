@@ -16,6 +16,8 @@ from tqdm import tqdm
 
 from models.weights import Imported, WeightsError, fetching, listing, registry, resolve, store
 from models.weights.checkpoint import SUFFIXES
+from nodes.plain_text import one_line
+from plugin.cli.words import say_error
 
 _COLUMNS = 100
 _SOURCE_HELP = (
@@ -95,9 +97,12 @@ def table(rows: list[listing.Row]) -> str:
             lines += ["", heading or "Other networks"]
         mark = "*" if row.default else " "
         size = f"{row.size / 1e6:,.0f} MB" if row.size else "?"
-        lines.append(f"{mark} {row.name:<32}{row.state:<10}{size:>8}  {row.what}".rstrip())
+        lines.append(one_line(f"{mark} {row.name:<32}{row.state:<10}{size:>8}  {row.what}".rstrip()))
         lines += textwrap.wrap(
-            row.problem or f"{row.licence}: {row.use}", _COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6
+            one_line(row.problem or f"{row.licence}: {row.use}"),
+            _COLUMNS,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
         )
     lines += [
         "",
@@ -238,7 +243,8 @@ def _check(options: argparse.Namespace) -> int:
                 continue
             tried = "self-test passed" if result.ran else "no self-test for this network"
             known = "hash as recorded" if result.hash_known else "no recorded hash to compare with"
-            print(f"{result.ref.name}: good ({known}, loads, {tried})\n  {result.ref.summary()}")
+            print(one_line(f"{result.ref.name}: good ({known}, loads, {tried})"))
+            print(f"  {one_line(result.ref.summary())}")
     return bool(failures)
 
 
@@ -248,11 +254,13 @@ def _tell(done: Imported, what: str, as_json: bool) -> None:
         _event("imported", **_facts(ref), already=done.already, notes=list(done.notes))
         return
     state = "is here already as" if done.already or ref.state == "bundled" else "is now here as"
-    print(f"{what} {state} '{ref.name}', {_size(ref.path)}, sha256 {ref.sha256[:16]}")
+    print(one_line(f"{what} {state} '{ref.name}', {_size(ref.path)}, sha256 {ref.sha256[:16]}"))
     licence = registry.licence(ref.licence)
-    print(textwrap.fill(f"{licence.word}: {ref.terms}", _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+    print(
+        textwrap.fill(one_line(f"{licence.word}: {ref.terms}"), _COLUMNS, initial_indent="  ", subsequent_indent="  ")
+    )
     for note in done.notes:
-        print(textwrap.fill(f"note: {note}", _COLUMNS, initial_indent="  ", subsequent_indent="  "))
+        print(textwrap.fill(one_line(f"note: {note}"), _COLUMNS, initial_indent="  ", subsequent_indent="  "))
 
 
 def _size(path: Path) -> str:
@@ -275,4 +283,4 @@ def _reporting(failures: list[str] | None = None) -> Iterator[list[str]]:
         yield failures
     except WeightsError as error:
         failures.append(str(error))
-        print(f"cleanplate: {error}", file=sys.stderr)
+        say_error(str(error))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from nodes import catalogue, wording
+from nodes.plain_text import one_line
 
 
 def in_shell(text: str) -> str:
@@ -23,7 +24,7 @@ def say_error(text: str, as_json: bool = False) -> None:
     """The sentence on standard error, and for programs an event besides."""
     if as_json:
         print(json_error(text), flush=True)
-    print(f"cleanplate: {in_shell(text)}", file=sys.stderr)
+    print(f"cleanplate: {one_line(in_shell(text))}", file=sys.stderr)
 
 
 def json_error(text: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from nodes.plain_text import one_line
 from plugin.rendering.used_weights import sentence
 from plugin.worker.client import status_of_running, stop_running
 
@@ -41,12 +42,12 @@ def text(status: dict[str, Any]) -> str:
 
 def model(entry: dict[str, Any]) -> str:
     """A loaded network in a line: the weights, their origin, hash and terms, and what they take."""
-    return f"{_shown('bytes', entry['bytes'])}, {entry['network']} in {entry['precision']}, {sentence(entry)}"
+    return f"{_shown('bytes', entry['bytes'])}, {entry['network']} in {entry['precision']}, {one_line(sentence(entry))}"
 
 
 def _shown(name: str, value: Any) -> str:
     if name.endswith(("bytes", "rss", "budget", "memory")) and isinstance(value, int):
         return f"{value / GIB:.2f} GiB"
     if isinstance(value, list | tuple):
-        return "; ".join(", ".join(f"{k} {v}" for k, v in entry.items()) for entry in value) if value else "none"
-    return str(value)
+        value = "; ".join(", ".join(f"{k} {v}" for k, v in entry.items()) for entry in value) if value else "none"
+    return one_line(str(value))

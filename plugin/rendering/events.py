@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from nodes.plain_text import one_line
 from plugin.rendering.used_weights import sentence
 
 
@@ -75,7 +76,11 @@ class Bar:
 
 
 def describe(name: str, fields: dict[str, Any]) -> str:
-    """An event as a sentence; empty for events that only machines want."""
+    """An event as a line that is safe to print; empty for events that only machines want."""
+    return one_line(_sentence(name, fields))
+
+
+def _sentence(name: str, fields: dict[str, Any]) -> str:
     match name:
         case "frame":
             return f"frame {fields['frame']}: {fields['path']} ({fields['milliseconds']:.0f} ms)"

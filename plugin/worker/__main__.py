@@ -22,12 +22,23 @@ from pathlib import Path
 from typing import Any
 
 from nodes.errors import CleanplateError, WorkerError
+from nodes.plain_text import one_line
 from plugin.worker import identity, paths
 from plugin.worker.failures import Unusable
 
 IDLE_SECONDS = 300.0
 LOG_BYTES, LOG_FILES = 1_000_000, 3
 log = logging.getLogger("cleanplate.worker")
+
+
+class OneLine(logging.Formatter):
+    """A record begins a line and nothing in it does: what names in files hold cannot pass for another record."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"    {one_line(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def main() -> int:
@@ -135,8 +146,9 @@ def _begin_log(path: Path, foreground: bool) -> None:
         handlers.append(logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES))
     if foreground or not handlers:
         handlers.append(logging.StreamHandler())
-    form = f"%(asctime)s [{os.getpid()}] %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form, handlers=handlers)
+    for handler in handlers:
+        handler.setFormatter(OneLine(f"%(asctime)s [{os.getpid()}] %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
     logging.captureWarnings(True)
 
 
