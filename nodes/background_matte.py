@@ -23,12 +23,12 @@ from nodes.network import choose_weights, run_guarded
 from nodes.picture import (
     Proxy,
     colour_pixels,
+    laid_on,
     make_proxy,
     mask_pixels,
     place,
     premultiply,
     rebuild_foreground,
-    require_same_format,
     to_pixels,
 )
 from nodes.soft_edges import solve_soft_edges
@@ -58,8 +58,8 @@ class BackgroundMatte:
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         if not inputs.connected("C"):
             raise ParameterError("there is no clean plate: connect one to the input C, or name it with --plate")
-        source, plate_frame = inputs.frame("Source", frame), inputs.frame("C", frame)
-        require_same_format("clean plate", plate_frame, source)
+        source = inputs.frame("Source", frame)
+        plate_frame = laid_on("clean plate", inputs.frame("C", frame), source)
         proxy = make_proxy(source, params["exposure"], device.torch_device)
         plate, registration = self._lay_plate(source, plate_frame, proxy, frame, params, inputs, device)
         inputs.check_cancelled()
@@ -81,7 +81,7 @@ class BackgroundMatte:
                 notes.append(f"the plate was left where it is: {registration.reason}")
         return Passes(
             images={
-                "premultiplied": to_pixels(premultiply(foreground, alpha)),
+                "premultiplied": to_pixels(premultiply(foreground, alpha, source.colour)),
                 "alpha": to_pixels(alpha),
                 "foreground": to_pixels(foreground),
                 "refinement": to_pixels(F.interpolate(answer.ref_sm, scale_factor=4)[..., :height, :width]),
@@ -108,7 +108,8 @@ class BackgroundMatte:
             return laid, None
         core = None
         if inputs.connected("InM"):
-            core = mask_pixels(inputs.frame("InM", frame), source.data_window)[..., 0]
+            core_frame = laid_on("core matte", inputs.frame("InM", frame), source)
+            core = mask_pixels(core_frame, source.data_window)[..., 0]
         registration = estimate_registration(to_pixels(proxy.shown), to_pixels(laid.shown), exclude=core)
         if registration.is_identity:
             return laid, registration

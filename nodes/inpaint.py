@@ -16,6 +16,7 @@ from nodes.filling.modes import ELSEWHERE, HERE, MODES, Filled
 from nodes.filling.regions import ring_of
 from nodes.filling.shot import Look, Shot
 from nodes.filling.view import stored
+from nodes.footage.association import mixed, multiplied
 from nodes.footage.frame import Pixels
 from nodes.picture import colour_pixels
 
@@ -55,6 +56,7 @@ class _Result:
         self.clean[..., 3] = source.pixels[..., source.channels.index("A")] if "A" in source.channels else 1
         self.filled = np.zeros((*shape, 1), np.float32)
         self.patch = np.zeros((*shape, 4), np.float32)
+        self.patch[..., :3] = stored(np.zeros((1, 1, 3), np.float32), source)  # no light
         self.origin = np.zeros((*shape, 3), np.float32)
         self.notes: list[str] = []
         self.painted_here = self.painted_elsewhere = False
@@ -67,13 +69,14 @@ class _Result:
         new = stored(light, source)
         where = hole.box.slices_in(source.data_window)
         old = self.clean[where][..., :3]
-        with np.errstate(invalid="ignore"):
-            blended = np.where(weight == 1, new, weight * new + (1 - weight) * old)
+        with np.errstate(invalid="ignore", over="ignore"):
+            between = mixed(new, old, weight, source.colour)
+            blended = np.where(weight == 1, new, between)
         # What cannot be blended with is replaced.
         blended = np.where(np.isfinite(old), blended, new)
         self.clean[where][..., :3] = np.where(weight > 0, blended, old)
         self.filled[where] = weight
-        self.patch[where] = np.concatenate([new * weight, weight], axis=2)
+        self.patch[where] = np.concatenate([multiplied(new, weight, source.colour), weight], axis=2)
         self.origin[where] = filled.origin * weight
         self.painted_here |= bool(filled.origin[..., HERE].any())
         self.painted_elsewhere |= bool(filled.origin[..., ELSEWHERE].any())

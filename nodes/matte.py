@@ -10,7 +10,7 @@ from torch import Tensor
 from nodes.engine import Inputs
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
-from nodes.picture import mask_pixels, require_same_format
+from nodes.picture import laid_on, mask_pixels, settle
 
 # Alpha above which pixels hang together when islands are looked for.
 ISLAND_LEVEL = 0.1
@@ -54,12 +54,14 @@ def garbage_inputs(inputs: Inputs, frame: int) -> list[tuple[str, int]]:
 
 
 def apply_masks(alpha: Tensor, inputs: Inputs, frame: int, source: Frame) -> Tensor:
-    """Solid where the core matte is, empty where the garbage matte is; the garbage matte has the last word."""
+    """Solid where the core matte is, empty where the garbage matte is; the garbage matte has the last word.
+
+    What comes out is the matte that is written: see `settle`.
+    """
     for name, label in (("InM", "core matte"), ("OutM", "garbage matte")):
         if not inputs.connected(name):
             continue
-        mask_frame = inputs.frame(name, frame)
-        require_same_format(label, mask_frame, source)
+        mask_frame = laid_on(label, inputs.frame(name, frame), source)
         mask = torch.tensor(mask_pixels(mask_frame, source.data_window)[..., 0], device=alpha.device)[None, None]
         alpha = torch.maximum(alpha, mask) if name == "InM" else alpha * (1 - mask)
-    return alpha
+    return settle(alpha)

@@ -6,6 +6,7 @@ network sees a proxy; its answer goes back to the footage as a difference, so th
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +15,16 @@ from torch import Tensor
 
 from nodes.errors import FrameError
 from nodes.footage import colour
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.association import multiplied
+from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 
 # Alpha from which on the foreground turns into the untouched source.
 SOLID_FROM = 0.9
+# Half floats are 2**-11 apart below 1 and 2**-24 above 0.
+ROUNDS_TO_1 = 1 - 2.0**-12
+ROUNDS_TO_0 = 2.0**-25
 
 
 def srgb_encode(linear: Tensor) -> Tensor:
@@ -75,9 +80,30 @@ def rebuild_foreground(proxy: Proxy, answer: Tensor, alpha: Tensor, plate: Proxy
     return torch.where(alpha >= 1, proxy.stored, _from_linear(light, proxy.colour))
 
 
-def premultiply(foreground: Tensor, alpha: Tensor) -> Tensor:
-    """`[1,4,H,W]`: foreground times alpha, and alpha; exactly 0 where alpha is, whatever the foreground holds there."""
-    return torch.cat([torch.where(alpha > 0, foreground * alpha, torch.zeros_like(foreground)), alpha], dim=1)
+def premultiply(foreground: Tensor, alpha: Tensor, space: ColourSpace = LINEAR_REC709) -> Tensor:
+    """`[1,4,H,W]`: the foreground's light times alpha, in the foreground's `space`, and alpha.
+
+    No light at all where alpha is 0, whatever the foreground holds there; see `association.multiplied`.
+    """
+    if space.transfer == "linear":
+        colours = torch.where(alpha > 0, foreground * alpha, torch.zeros_like(foreground))
+    else:
+        colours = _to_tensor(multiplied(to_pixels(foreground), to_pixels(alpha), space), foreground.device)
+    return torch.cat([colours, alpha], dim=1)
+
+
+def settle(alpha: Tensor) -> Tensor:
+    """Alpha at its ends as files of half floats hold it: what they round to 1 is 1, what they round to 0 is 0.
+
+    Done before the foreground is made, so that this is the source wherever the file says 1.
+    """
+    alpha = torch.where(alpha >= ROUNDS_TO_1, torch.ones_like(alpha), alpha)
+    return torch.where(alpha <= ROUNDS_TO_0, torch.zeros_like(alpha), alpha)
+
+
+def settled(alpha: Pixels) -> Pixels:
+    """`settle` for arrays."""
+    return np.where(alpha >= ROUNDS_TO_1, np.float32(1), np.where(alpha <= ROUNDS_TO_0, np.float32(0), alpha))
 
 
 def to_pixels(image: Tensor) -> Pixels:
@@ -126,14 +152,26 @@ def place(pixels: Pixels, have: Window, want: Window, edge: bool) -> Pixels:
     return placed
 
 
-def require_same_format(name: str, frame: Frame, source: Frame) -> None:
-    """Raises FrameError when an input's format is not the source's."""
+def same_size(frame: Frame, other: Frame) -> bool:
+    """Whether the formats of two frames are of one size, wherever they begin."""
+    have, want = frame.display_window, other.display_window
+    return (have.width, have.height) == (want.width, want.height)
+
+
+def laid_on(name: str, frame: Frame, source: Frame) -> Frame:
+    """An input's frame where the source's format has it: display windows of one size that begin elsewhere are laid on
+    each other. Raises FrameError where their sizes differ."""
     have, want = frame.display_window, source.display_window
-    if (have.width, have.height) != (want.width, want.height):
+    if not same_size(frame, source):
         raise FrameError(
             f"the {name} is {have.width}x{have.height} and the source {want.width}x{want.height}: "
             f"reformat the {name} to the source's size"
         )
+    if have == want:
+        return frame
+    data = frame.data_window
+    moved = Window(data.x + want.x - have.x, data.y + want.y - have.y, data.width, data.height)
+    return dataclasses.replace(frame, data_window=moved, display_window=want)
 
 
 def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:

@@ -21,7 +21,7 @@ from nodes.face import layer_name
 from nodes.footage.frame import Frame
 from nodes.ladder import descend
 from nodes.network import choose_weights, run_guarded
-from nodes.picture import Proxy, make_proxy, premultiply, to_pixels
+from nodes.picture import Proxy, make_proxy, premultiply, settle, to_pixels
 from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
 from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
 
@@ -91,7 +91,7 @@ class Segment:
         names = network.names.names
         return Passes(
             images={
-                "premultiplied": to_pixels(premultiply(proxy.stored, alpha)),
+                "premultiplied": to_pixels(premultiply(proxy.stored, alpha, proxy.colour)),
                 "alpha": to_pixels(alpha),
                 "ids": to_pixels(maps.ids[None]),
                 "confidence": to_pixels(maps.confidence[None]),
@@ -178,7 +178,7 @@ class Segment:
             found = probability[None, None].clamp(0, 1)
             if snap:
                 found = snapped(found, proxy.shown, params["edgeReach"])
-            return levels(found, params["threshold"], params["softness"])
+            return settle(levels(found, params["threshold"], params["softness"]))
 
         layers = {}
         if params["classLayers"]:

@@ -74,7 +74,7 @@ class VideoMatte:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
         return Passes(
             images={
-                "premultiplied": to_pixels(premultiply(foreground, alpha)),
+                "premultiplied": to_pixels(premultiply(foreground, alpha, source.colour)),
                 "alpha": to_pixels(alpha),
                 "foreground": to_pixels(foreground),
                 "refinement": to_pixels((matted.pha - matted.coarse).abs()),

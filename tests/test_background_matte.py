@@ -161,3 +161,35 @@ def test_a_plate_that_moved_is_laid_under_the_shot():
 
     assert error(aligned) < 0.5 * error(off)
     assert aligned.info["plateShift"] > 1
+
+
+def test_formats_that_begin_elsewhere_are_laid_on_each_other(plain):
+    """Plate and mattes of another display-window origin give what they give at the source's."""
+    inputs, _ = plain
+    source, plate = inputs.inputs["Source"], inputs.inputs["C"]
+    matte = np.zeros((70, 101, 1), np.float32)
+    matte[30:40, 5:25] = 1
+
+    def at(pixels, channels, x, y):
+        return picture(pixels, channels, at=(x, y), display=Window(x, y, 101, 70))
+
+    def rendered(x, y):
+        moved = {"InM": at(matte, "A", x, y), "OutM": at(matte[:, ::-1], "A", y, x), "C": at(plate.pixels, "RGB", y, x)}
+        settings = {**SETTINGS, "alignPlate": True}
+        return render("BackgroundMatte", 7, ArrayInputs(Source=source, **moved), device(), **settings)
+
+    here, elsewhere = rendered(0, 0), rendered(16, -7)
+    assert here.images["alpha"][35, 15] == 1
+    for name, image in here.images.items():
+        np.testing.assert_array_equal(elsewhere.images[name], image)
+
+
+def test_where_the_file_says_alpha_1_the_foreground_is_the_source(plain):
+    """Alpha that half floats round to 1: the core matte says 0.9999."""
+    inputs, _ = plain
+    core = picture(np.full((70, 101, 1), 0.9999), "A")
+    passes = render("BackgroundMatte", 7, ArrayInputs(**inputs.inputs, InM=core), device(), **SETTINGS)
+    source = inputs.inputs["Source"].pixels
+    assert (passes.images["alpha"].astype(np.float16) == 1).all()
+    np.testing.assert_array_equal(passes.images["foreground"], source)
+    np.testing.assert_array_equal(passes.images["premultiplied"][..., :3], source)

@@ -291,3 +291,48 @@ def test_a_small_hole_costs_the_same_in_a_large_plate():
         seen.append(on.shown)
     assert seen[0] == seen[1]
     assert len(seen[0]) <= 4
+
+
+@pytest.mark.parametrize("space", ["sRGB", "ARRI LogC3 (EI800)", "ACEScg"])
+def test_patch_over_source_is_the_clean_plate_in_light(space):
+    """Whatever curve the source is stored with: a compositor makes all of it linear before laying one over another."""
+    inputs = shot(colour=by_name(space))
+    source = inputs.inputs["Source"]
+    passes = inpaint(inputs, feather=6.0, grain=0.0)
+    patch, clean = passes.images["patch"], passes.images["clean"][..., :3]
+    added, below, light = (
+        colour.to_linear_rec709(np.ascontiguousarray(one[..., :3]), source.colour)
+        for one in (patch, source.pixels, clean)
+    )
+    np.testing.assert_allclose(added + below * (1 - patch[..., 3:]), light, rtol=2e-3, atol=2e-3)
+    np.testing.assert_array_equal(bits(clean[patch[..., 3] == 0]), bits(source.pixels[patch[..., 3] == 0]))
+    np.testing.assert_allclose(added[patch[..., 3] == 0], 0, atol=1e-4)
+
+
+def test_what_the_file_says_is_outside_is_not_touched():
+    """The feather's ends are those of half floats: 0 in the file is 0, 1 is the fill alone."""
+    inputs = shot(height=200, width=220)
+    passes = inpaint(inputs, feather=150.0)
+    written = passes.images["filled"][..., 0].astype(np.float16)
+    clean, source = passes.images["clean"][..., :3], inputs.inputs["Source"].pixels
+    np.testing.assert_array_equal(bits(clean[written == 0]), bits(source[written == 0]))
+    np.testing.assert_array_equal(clean[written == 1], passes.images["patch"][..., :3][written == 1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mask_and_frames_whose_formats_begin_elsewhere_are_laid_on_the_source(mode):
+    def shown(corners, mask_at):
+        rng = np.random.default_rng(2)
+        ground = rng.random((60, 80, 3), np.float32)
+        source, masks = {}, {}
+        for frame, (x, y) in enumerate(corners, 1):
+            mask = np.zeros((60, 80, 1), np.float32)
+            mask[20:35, 10 + 10 * frame : 20 + 10 * frame] = 1
+            source[frame] = picture(np.where(mask > 0, 9, ground), at=(x, y), display=Window(x, y, 80, 60))
+            masks[frame] = picture(mask, "A", at=mask_at, display=Window(*mask_at, 80, 60))
+        return inpaint(ArrayInputs(Source=source, Mask=masks), 2, mode=mode)
+
+    here = shown([(0, 0)] * 4, (0, 0))
+    elsewhere = shown([(5, -3), (0, 0), (-8, 2), (0, 0)], (16, 16))
+    for name, image in here.images.items():
+        np.testing.assert_array_equal(elsewhere.images[name], image)

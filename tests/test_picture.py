@@ -8,6 +8,7 @@ from local_engine import picture
 
 from nodes import picture as p
 from nodes.errors import FrameError
+from nodes.footage.colour import by_name, to_linear_rec709
 from nodes.footage.colour_space import SRGB, ColourSpace
 from nodes.footage.window import Window
 
@@ -105,4 +106,39 @@ def test_grey_is_shown_as_rgb_and_colourless_layers_are_refused():
 
 def test_an_input_of_another_format_is_refused():
     with pytest.raises(FrameError, match="clean plate is 4x2 and the source 8x2"):
-        p.require_same_format("clean plate", picture(np.zeros((2, 4, 3))), picture(np.zeros((2, 8, 3))))
+        p.laid_on("clean plate", picture(np.zeros((2, 4, 3))), picture(np.zeros((2, 8, 3))))
+
+
+@given(*[st.integers(-40, 40)] * 4)
+def test_inputs_are_laid_by_their_display_windows(x, y, source_x, source_y):
+    """What stands at the format's corner stands there after laying, wherever formats begin."""
+    source = picture(np.zeros((3, 4, 3)), display=Window(source_x, source_y, 20, 10))
+    other = picture(np.zeros((2, 5, 1)), "A", at=(x + 3, y - 1), display=Window(x, y, 20, 10))
+    laid = p.laid_on("mask", other, source)
+    assert laid.display_window == source.display_window
+    assert laid.data_window == Window(source_x + 3, source_y - 1, 5, 2)
+    assert laid.pixels is other.pixels
+
+
+@pytest.mark.parametrize("space", [ColourSpace(), ACESCG, SRGB, by_name("cineon"), by_name("ARRI LogC3 (EI800)")])
+@settings(max_examples=20, deadline=None)
+@given(hnp.arrays(np.float32, (3, 4, 3), elements=st.floats(0.125, 0.875, width=32)), alphas)
+def test_what_is_premultiplied_is_light(space, pixels, alpha):
+    """R, G, B over a background, both made linear, is the same picture in every space."""
+    alpha[..., 0], alpha[..., 1] = 0, 1
+    out = p.premultiply(torch.from_numpy(pixels).permute(2, 0, 1)[None], torch.from_numpy(alpha), space)
+    out = p.to_pixels(out)
+    light, expected = (to_linear_rec709(one, space) for one in (out[..., :3], pixels))
+    np.testing.assert_allclose(light, expected * alpha[0, 0][..., None], atol=2e-3, rtol=5e-3)
+    np.testing.assert_array_equal(out[:, 1, :3], pixels[:, 1])
+    np.testing.assert_array_equal(out[..., 3], alpha[0, 0])
+
+
+@given(hnp.arrays(np.float32, 30, elements=st.floats(0, 1, width=32) | st.floats(0.99951171875, 1, width=32)))
+def test_alpha_is_1_and_0_where_the_file_says_so(values):
+    values[:4] = 1 - 2.0**-12, np.nextafter(np.float32(1 - 2.0**-12), np.float32(0)), 2.0**-25, 1e-7
+    for out in (p.settle(torch.from_numpy(values)).numpy(), p.settled(values)):
+        for end in (0, 1):
+            np.testing.assert_array_equal(out == end, values.astype(np.float16) == end)
+        between = (out > 0) & (out < 1)
+        np.testing.assert_array_equal(out[between], values[between])

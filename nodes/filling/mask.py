@@ -15,7 +15,7 @@ from nodes.engine import Inputs, Params
 from nodes.errors import FrameError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
-from nodes.picture import require_same_format
+from nodes.picture import laid_on, settled
 
 # Side of the squares in which holes are looked for, and how many of them apart two holes are still one.
 CELL = 16
@@ -42,8 +42,7 @@ def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> lis
     Raises FrameError where there is neither, or where the mask has another format than the source.
     """
     if inputs.connected("Mask"):
-        mask = inputs.frame("Mask", frame)
-        require_same_format("mask", mask, source)
+        mask = laid_on("mask", inputs.frame("Mask", frame), source)
         index = mask.channels.index("A") if "A" in mask.channels else 0
     elif "A" in source.channels:
         mask, index = source, source.channels.index("A")
@@ -105,7 +104,7 @@ def _weight(core: Mask, grow: float, feather: float) -> Floats:
     if feather < 1e-3:
         return (distance <= grow).astype(np.float32)
     across = np.clip((distance - np.float32(grow)) / np.float32(feather), 0, 1)
-    return 1 - across * across * (3 - 2 * across)
+    return settled(1 - across * across * (3 - 2 * across))
 
 
 def _separate(core: Mask, window: Window, reach: int) -> list[tuple[Window, Mask]]:

@@ -15,6 +15,7 @@ from nodes.filling.view import light_of
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.frame_runs import frames_there
+from nodes.picture import laid_on, same_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +39,26 @@ class Shot:
         self.params, self.inputs = params, inputs
         self.notes: list[str] = []
 
-    def look(self, frame: int) -> Look:
-        """Raises FootageError where the frame or its mask is missing, FrameError where they do not fit."""
+    def look(self, frame: int, like: Frame | None = None) -> Look:
+        """The frame, laid on the format of `like` where it is of its size.
+
+        Raises FootageError where the frame or its mask is missing, FrameError where they do not fit.
+        """
         source = self.inputs.frame("Source", frame)
+        if like is not None and same_size(source, like):
+            source = laid_on("frame", source, like)
         return Look(frame, source, find_holes(source, frame, self.params, self.inputs))
 
     def look_aside(self, frame: int, like: Frame) -> Look | None:
         """Another frame of the shot, or None, with a note, where it is missing or of another size than `like`."""
         self.inputs.check_cancelled()
         try:
-            look = self.look(frame)
+            look = self.look(frame, like)
         except FrameError as error:
             self.note(f"frame {frame} does not help to find the background: {error}")
             return None
         have, want = look.source.display_window, like.display_window
-        if (have.width, have.height) != (want.width, want.height):
+        if not same_size(look.source, like):
             self.note(
                 f"frame {frame} does not help to find the background: it is {have.width}x{have.height}, not "
                 f"{want.width}x{want.height}"

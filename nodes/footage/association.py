@@ -28,6 +28,14 @@ def multiplied(colour: Pixels, alpha: Pixels, space: ColourSpace) -> Pixels:
     return np.where(alpha == 1, colour, shown)
 
 
+def mixed(over: Pixels, under: Pixels, weight: Pixels, space: ColourSpace) -> Pixels:
+    """Colour laid over colour of the same space by a weight `[height, width, 1]`, as light mixes."""
+    if space.transfer == "linear":
+        return np.asarray(weight * over + (1 - weight) * under, np.float32)
+    light = weight * to_linear_rec709(over, space) + (1 - weight) * to_linear_rec709(under, space)
+    return from_linear_rec709(np.asarray(light, np.float32), space)
+
+
 def premultiplied(frame: Frame) -> Frame:
     """The frame with its colour multiplied by its alpha where its metadata says that alpha is straight."""
     metadata = frame.metadata
