@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from models.training.data.rigs_paint import FIGURE, MARKER, WIRE, Layer, Sheet, rigs_of
 from models.training.procedural import background, sprite
 from models.training.procedural.raster import Tube
-from models.training.rigs_paint import FIGURE, MARKER, WIRE, Layer, Sheet, rigs_of
 from nodes.footage.frame import Pixels
 from plugin.demo_shot import FIRST, OVERSCAN, as_light, noisy
 

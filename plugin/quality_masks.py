@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training import evaluate_segment
-from models.training.evaluate_segment import Found
+from models.training.data.rigs import Rigged
+from models.training.data.rigs_paint import CLASSES
+from models.training.evaluate import segment as evaluate_segment
+from models.training.evaluate.segment import Found
 from models.training.procedural.fields import Array
-from models.training.rigs import Rigged
-from models.training.rigs_paint import CLASSES
 from plugin.quality_table import Case, Table, best_and_worst
 
 SCENES = 6

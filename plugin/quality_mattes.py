@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training import evaluate, evaluate_rvm, metrics
+from models.training.evaluate import bgmv2 as evaluate
+from models.training.evaluate import metrics
+from models.training.evaluate import rvm as evaluate_rvm
 from models.training.procedural.fields import Array
 from plugin import quality_node
 from plugin.quality_table import Case, Table, best_and_worst

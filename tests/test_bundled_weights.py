@@ -6,8 +6,9 @@ import pytest
 from local_engine import ArrayInputs, LocalDevice, picture, render
 
 from models import weights
-from models.training import evaluate_rvm, metrics
-from models.training.evaluate import difference, key, load, matte, scene, tuned_keyer
+from models.training.evaluate import metrics
+from models.training.evaluate import rvm as evaluate_rvm
+from models.training.evaluate.bgmv2 import difference, key, load, matte, scene, tuned_keyer
 from nodes.engine import WeightsInfo
 from plugin import demo_shot
 

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from models.training import rvm
-from models.training.clip_folders import FolderClips, _shown
-from models.training.pool import View
+from models.training.data.clip_folders import FolderClips, _shown
+from models.training.data.pool import View
+from models.training.recipes import rvm
 
 VIEW = View(64, 96, 72)
 

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.training import clip_pool, motion
-from models.training.clip_pool import ClipPool
-from models.training.photometric import Photometry, grades, shoot, smeared
-from models.training.pool import LEVELS, SCENE, View
+from models.training.data import clip_pool, motion
+from models.training.data.clip_pool import ClipPool
+from models.training.data.photometric import Photometry, grades, shoot, smeared
+from models.training.data.pool import LEVELS, SCENE, View
 
 VIEW = View(72, 128, 72)
 NEVER = Photometry(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -2,9 +2,10 @@ import cv2
 import numpy as np
 import torch
 
-from models.training import evaluate_rvm, rvm
-from models.training.clips import Clip
-from models.training.pool import Pool
+from models.training.data.clips import Clip
+from models.training.data.pool import Pool
+from models.training.evaluate import rvm as evaluate_rvm
+from models.training.recipes import rvm
 
 
 def clips_of_squares():

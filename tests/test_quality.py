@@ -10,9 +10,10 @@ from worker_tools import own_runtime
 
 import models
 from models import weights
-from models.training import evaluate, evaluate_segment
-from models.training.rigs import Rigged
-from models.training.rigs_paint import CLASSES
+from models.training.data.rigs import Rigged
+from models.training.data.rigs_paint import CLASSES
+from models.training.evaluate import bgmv2 as evaluate
+from models.training.evaluate import segment as evaluate_segment
 from models.weights import registry
 from plugin import quality, quality_fills, quality_masks, quality_mattes
 from plugin.quality_table import Case, Table, best_and_worst

@@ -20,7 +20,7 @@ def test_every_published_segmentation_has_its_list(name):
 
 
 def test_the_lists_of_rigs_are_those_of_the_training():
-    from models.training.rigs import CLASSES, KINDS
+    from models.training.data.rigs import CLASSES, KINDS
 
     assert classes.known()["rigs"].names == CLASSES
     bundled = classes.of_weights("segment_rigs", "", len(KINDS))

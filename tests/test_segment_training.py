@@ -11,13 +11,16 @@ from local_engine import ArrayInputs, LocalDevice, picture, render
 from models import weights
 from models.hrnet_ocr import OCROutput
 from models.hrnet_ocr.losses import overlap_loss
-from models.training import cli, evaluate_segment, pool, rigs, segment
-from models.training.pool import View
-from models.training.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
-from models.training.rigs_draw import markers, stand, wires
-from models.training.rigs_lookalikes import LOOKALIKES
-from models.training.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
-from models.training.trainer import Settings, Trainer
+from models.training import cli
+from models.training.data import pool, rigs
+from models.training.data.pool import View
+from models.training.data.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
+from models.training.data.rigs_draw import markers, stand, wires
+from models.training.data.rigs_lookalikes import LOOKALIKES
+from models.training.data.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
+from models.training.evaluate import segment as evaluate_segment
+from models.training.loop.trainer import Settings, Trainer
+from models.training.recipes import segment
 from nodes.picture import srgb_decode
 from plugin.cli import remove
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.training import bgmv2, pool
-from models.training.folders import FolderExamples
-from models.training.pool import View
+from models.training.data import pool
+from models.training.data.folders import FolderExamples
+from models.training.data.pool import View
+from models.training.loop.trainer import Settings, Trainer, learning_rate
 from models.training.procedural import background, composite, sprite
-from models.training.trainer import Settings, Trainer, learning_rate
+from models.training.recipes import bgmv2
 
 
 class Drawn:

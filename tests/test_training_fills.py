@@ -11,8 +11,10 @@ from torchvision.models.vgg import vgg19
 
 from models import weights
 from models.structureflow.vgg import VGG19Features
-from models.training import cli, inpaint, lama, pennet, pool, structureflow
-from models.training.inpaint import Plates
+from models.training import cli
+from models.training.data import pool
+from models.training.recipes import inpaint, lama, pennet, structureflow
+from models.training.recipes.inpaint import Plates
 
 STAGES = (
     inpaint.ThinStage,

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.training import inpaint, metrics, recipes
-from models.training.folders import FolderPlates
-from models.training.holes import LARGEST, SMALLEST, hole, thin_hole
-from models.training.inpaint import Plates
-from models.training.pool import View
-from models.training.trainer import Settings, Trainer
+from models.training.data.folders import FolderPlates
+from models.training.data.holes import LARGEST, SMALLEST, hole, thin_hole
+from models.training.data.pool import View
+from models.training.evaluate import metrics
+from models.training.loop.trainer import Settings, Trainer
+from models.training.recipes import catalogue as recipes
+from models.training.recipes import inpaint
+from models.training.recipes.inpaint import Plates
 
 
 class Halves:

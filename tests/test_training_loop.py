@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_training import Blur, JudgedBlur, model, trainer
 
-from models.training.ahead import ahead
+from models.training.loop.ahead import ahead
 
 
 def same(a, b):

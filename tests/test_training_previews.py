@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.training import bgmv2, inpaint, lama, pennet, pictures, recipes, segment, structureflow
-from models.training.pool import Composite, View
-from models.training.rigs import Rigged
+from models.training.data.pool import Composite, View
+from models.training.data.rigs import Rigged
+from models.training.loop import pictures
+from models.training.recipes import bgmv2, inpaint, lama, pennet, segment, structureflow
+from models.training.recipes import catalogue as recipes
 
 RECIPES = ("bgmv2", "rvm", "inpaint", "lama", "pennet", "structureflow", "segment")
 

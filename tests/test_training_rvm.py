@@ -3,10 +3,11 @@ import json
 import numpy as np
 import torch
 
-from models.training import recipes, rvm
-from models.training.clips import Clip, Labelled
-from models.training.rvm import Size
-from models.training.trainer import Settings, Trainer
+from models.training.data.clips import Clip, Labelled
+from models.training.loop.trainer import Settings, Trainer
+from models.training.recipes import catalogue as recipes
+from models.training.recipes import rvm
+from models.training.recipes.rvm import Size
 
 
 class Moving:

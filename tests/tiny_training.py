@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.training.trainer import Settings, Trainer
+from models.training.loop.trainer import Settings, Trainer
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ import torch
 from tiny_training import Batch, Blur, JudgedBlur, trainer
 from torch import nn
 
-from models.training import cli, pool, processes, segment
+from models.training import cli
+from models.training.data import pool
+from models.training.loop import processes
+from models.training.recipes import segment
 
 
 class Dealt(Blur):

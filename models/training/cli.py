@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.training.recipes import Recipe
-    from models.training.trainer import Stage
+    from models.training.loop.trainer import Stage
+    from models.training.recipes.catalogue import Recipe
 
 log = logging.getLogger(__name__)
 POOL = {"sprites": 720, "scenes": 300}
@@ -77,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace, began: float) -> None:
-    from models.training import processes, recipes
+    from models.training.loop import processes
+    from models.training.recipes import catalogue as recipes
 
     recipe = recipes.find(options.network, options.backbone)
     stages = recipe.stages_named(options.stage)
@@ -121,7 +122,7 @@ def _run(
     import torch
 
     from models import weights
-    from models.training.trainer import Settings, Trainer
+    from models.training.loop.trainer import Settings, Trainer
 
     settings = Settings(
         Path(options.out),
@@ -184,7 +185,8 @@ def _export(out: Path, recipe: Recipe, state: dict[str, Tensor]) -> None:
 
 def _examples(options: argparse.Namespace, recipe: Recipe) -> tuple[Any, Any]:
     """What to train on, and what the pictures in the log show."""
-    from models.training import pool, processes
+    from models.training.data import pool
+    from models.training.loop import processes
 
     if options.data != "procedural":
         if recipe.own is None:

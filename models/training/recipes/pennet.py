@@ -13,8 +13,8 @@ from torch import Tensor
 import models
 from models.pennet import Inpainted, PENNet, PENNetDiscriminator
 from models.pennet.losses import discriminator_loss, generator_loss
-from models.training.inpaint import Batch, Plates, holed, shown
-from models.training.pictures import Row
+from models.training.loop.pictures import Row
+from models.training.recipes.inpaint import Batch, Plates, holed, shown
 
 OPTIONS: dict[str, int] = {}
 BETAS = (0.5, 0.999)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 import models
 from models.bgmv2 import MattingRefine
 from models.bgmv2.losses import base_loss, refine_loss, sobel
-from models.training.pictures import Row
-from models.training.pool import Examples, View
+from models.training.data.pool import Examples, View
+from models.training.loop.pictures import Row
 
 # Sides of (height, width) and batch size; the first for most of the base stage, the others towards its end.
 SMALL = (128, 128, 8)

@@ -10,8 +10,8 @@ import models
 from models.lama import Judgement, LaMa, LaMaDiscriminator
 from models.lama.losses import discriminator_loss, generator_loss
 from models.lama.perceptual import HighReceptiveFieldLoss
-from models.training.inpaint import Batch, Plates, holed, shown
-from models.training.pictures import Row
+from models.training.loop.pictures import Row
+from models.training.recipes.inpaint import Batch, Plates, holed, shown
 
 OPTIONS: dict[str, int | str] = {"n_blocks": 9, "width": 64}
 

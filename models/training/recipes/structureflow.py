@@ -17,8 +17,8 @@ import models
 from models.structureflow import FlowGenerator, StructureFlowDiscriminator, StructureGenerator, Textured, smooth
 from models.structureflow.losses import discriminator_loss, structure_loss, texture_loss
 from models.structureflow.vgg import VGG19Features
-from models.training.inpaint import Plates, holed
-from models.training.pictures import Row
+from models.training.loop.pictures import Row
+from models.training.recipes.inpaint import Plates, holed
 
 OPTIONS: dict[str, int] = {}
 BETAS = (0.0, 0.999)

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.clips import Clip
-from models.training.motion import eased
+from models.training.data.clips import Clip
+from models.training.data.motion import eased
 from models.training.procedural.fields import Array
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)

@@ -1,6 +1,6 @@
 """Measures Segment weights on unseen procedural rigs at HD: IoU of each class, and how much of a rig the mask covers.
 
-python -m models.training.evaluate_segment WEIGHTS [--scenes 24] [--families leaves] [--flip] [--scales 1]
+python -m models.training.evaluate.segment WEIGHTS [--scenes 24] [--families leaves] [--flip] [--scales 1]
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from models.hrnet_ocr import HRNetOCR
 from models.hrnet_ocr.classify import probabilities
 from models.pieces import too_short
 from models.tiles import OVERLAP, Tile, blended, side_at, summed
-from models.training.pool import View
+from models.training.data.pool import View
+from models.training.data.rigs import FIGURES, Rigged, Strewn, layer, strew
+from models.training.data.rigs_paint import CLASSES, Labels, Layer, Sheet
 from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
 from models.training.procedural.fields import Array
-from models.training.rigs import FIGURES, Rigged, Strewn, layer, strew
-from models.training.rigs_paint import CLASSES, Labels, Layer, Sheet
 from models.weights import classes
 
 HEIGHT, WIDTH = 1080, 1920
@@ -192,7 +192,7 @@ def load(path: Path) -> HRNetOCR:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate_segment", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate.segment", description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--families", nargs="+", default=FILMED, choices=FAMILIES, help="of backgrounds")

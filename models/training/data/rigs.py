@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.pool import Bytes, Pool, View, _tint, _warp_level
+from models.training.data.pool import Bytes, Pool, View, _tint, _warp_level
+from models.training.data.rigs_draw import markers, stand, wires
+from models.training.data.rigs_lookalikes import lookalike
+from models.training.data.rigs_paint import CLASSES, FIGURE, KINDS, PLANT, Labels, Layer, Sheet, rigs_of
 from models.training.procedural.composites import _jpeg, _noise
 from models.training.procedural.fields import Array
-from models.training.rigs_draw import markers, stand, wires
-from models.training.rigs_lookalikes import lookalike
-from models.training.rigs_paint import CLASSES, FIGURE, KINDS, PLANT, Labels, Layer, Sheet, rigs_of
 
 __all__ = ["CLASSES", "KINDS", "RigExamples", "RigPool", "Rigged", "Strewn", "strew"]
 

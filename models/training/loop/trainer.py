@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.training import pictures, processes
-from models.training.ahead import ahead
-from models.training.journal import Journal
+from models.training.loop import pictures, processes
+from models.training.loop.ahead import ahead
+from models.training.loop.journal import Journal
 
 log = logging.getLogger(__name__)
 EMA_DECAY = 0.998

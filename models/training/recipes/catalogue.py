@@ -9,14 +9,14 @@ from typing import Any
 
 from models.lama.perceptual import HighReceptiveFieldLoss
 from models.structureflow.vgg import VGG19Features
-from models.training import bgmv2, inpaint, lama, pennet, rvm, segment, structureflow
-from models.training.clip_folders import FolderClips
-from models.training.clip_pool import ClipPool
-from models.training.folders import FolderExamples, FolderPlates
-from models.training.inpaint import Plates
-from models.training.pool import Pool
-from models.training.rigs import RigPool
-from models.training.trainer import Stage
+from models.training.data.clip_folders import FolderClips
+from models.training.data.clip_pool import ClipPool
+from models.training.data.folders import FolderExamples, FolderPlates
+from models.training.data.pool import Pool
+from models.training.data.rigs import RigPool
+from models.training.loop.trainer import Stage
+from models.training.recipes import bgmv2, inpaint, lama, pennet, rvm, segment, structureflow
+from models.training.recipes.inpaint import Plates
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training import motion
-from models.training.clips import Clip, Labelled
-from models.training.folders import SUFFIXES, _found, _read
-from models.training.photometric import shoot
-from models.training.pool import View
+from models.training.data import motion
+from models.training.data.clips import Clip, Labelled
+from models.training.data.folders import SUFFIXES, _found, _read
+from models.training.data.photometric import shoot
+from models.training.data.pool import View
 from models.training.procedural.fields import Array
 
 # A clip has movement of its own; how often some is added at energy 1, and how much oftener beyond (RVM's table).

@@ -1,6 +1,6 @@
 """Measures RVM weights on unseen procedural clips, beside the same network without memory and the best fixed threshold.
 
-python -m models.training.evaluate_rvm WEIGHTS [--clips 8] [--frames 12] [--pool FOLDER] [--pictures FILE.png]
+python -m models.training.evaluate.rvm WEIGHTS [--clips 8] [--frames 12] [--pool FOLDER] [--pictures FILE.png]
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import torch
 
 from models import weights
 from models.rvm import MattingNetwork
-from models.training import metrics, pool
-from models.training.clip_pool import ClipPool
-from models.training.clips import Clip
-from models.training.photometric import GREY
-from models.training.pool import Pool, View
+from models.training.data import pool
+from models.training.data.clip_pool import ClipPool
+from models.training.data.clips import Clip
+from models.training.data.photometric import GREY
+from models.training.data.pool import Pool, View
+from models.training.evaluate import metrics
 from models.training.procedural.fields import Array
 
 HEIGHT, WIDTH = 720, 1280
@@ -159,7 +160,7 @@ def sheet(model: MattingNetwork, clips: Sequence[Clip], path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate_rvm", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate.rvm", description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--frames", type=int, default=12)

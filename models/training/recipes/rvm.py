@@ -20,10 +20,10 @@ from torch import Tensor, nn
 import models
 from models.rvm import MattingNetwork
 from models.rvm.losses import matting_loss, segmentation_loss
-from models.training.bgmv2 import leaky_clamp
-from models.training.clips import ClipExamples
-from models.training.pictures import Row
-from models.training.pool import View
+from models.training.data.clips import ClipExamples
+from models.training.data.pool import View
+from models.training.loop.pictures import Row
+from models.training.recipes.bgmv2 import leaky_clamp
 
 OPTIONS: dict[str, int | str] = {"variant": "mobilenetv3", "refiner": "deep_guided_filter"}
 # Heights of 16:9 frames that parts are cut out of: what the network sees in use (288 at the node's default), and HD.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from models.training.pool import View
+from models.training.data.pool import View
 from models.training.procedural.fields import Array
 
 

@@ -1,6 +1,6 @@
 """Measures BGMv2 weights on unseen procedural scenes at HD, beside a tuned difference keyer.
 
-python -m models.training.evaluate WEIGHTS [--scenes 16]
+python -m models.training.evaluate.bgmv2 WEIGHTS [--scenes 16]
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 
 from models import weights
 from models.bgmv2 import MattingRefine
-from models.training import metrics
-from models.training.bgmv2 import new_model
+from models.training.evaluate import metrics
 from models.training.procedural import Composite, background, composite, sprite
 from models.training.procedural.composites import Faults
 from models.training.procedural.fields import Array
+from models.training.recipes.bgmv2 import new_model
 
 HEIGHT, WIDTH = 1080, 1920
 # Nothing in training draws from this seed.
@@ -95,7 +95,7 @@ def table(rows: Mapping[str, Sequence[tuple[Array, Array]]]) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate.bgmv2", description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--scenes", type=int, default=16)
     options = parser.parse_args()

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training import motion
-from models.training.clips import Clip, Labelled
-from models.training.photometric import shoot
-from models.training.pool import SCENE, Bytes, Pool, View, _warp_level
+from models.training.data import motion
+from models.training.data.clips import Clip, Labelled
+from models.training.data.photometric import shoot
+from models.training.data.pool import SCENE, Bytes, Pool, View, _warp_level
 from models.training.procedural.fields import Array
 
 PEOPLE, THINGS = ("person",), ("plant", "furniture")

@@ -18,10 +18,10 @@ from torch import Tensor
 import models
 from models.lama import LaMaDetail
 from models.lama.membrane import membrane
-from models.training.holes import hole, thin_hole
-from models.training.metrics import similarity
-from models.training.pictures import Row
-from models.training.pool import View
+from models.training.data.holes import hole, thin_hole
+from models.training.data.pool import View
+from models.training.evaluate.metrics import similarity
+from models.training.loop.pictures import Row
 from models.training.procedural.fields import Array
 
 OPTIONS: dict[str, int | str] = {"n_blocks": 4, "width": 24}

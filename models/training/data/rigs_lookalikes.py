@@ -13,9 +13,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from models.training.data.rigs_paint import BRANCH, CRACK, FRAME, LETTERING, PATTERN, Layer, Points, Sheet, visible
 from models.training.procedural.fields import Array, colour
 from models.training.procedural.raster import Shape, Tube, ellipse
-from models.training.rigs_paint import BRANCH, CRACK, FRAME, LETTERING, PATTERN, Layer, Points, Sheet, visible
 
 LETTERS = "ABCDEFGHKLMNOPRSTUVWXYZabcdefghiklmnoprstuvwxyz0123456789+-"
 

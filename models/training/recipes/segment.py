@@ -18,9 +18,9 @@ from torch import Tensor, nn
 import models
 from models.hrnet_ocr import HRNetOCR, OCROutput, normalize, resize_logits
 from models.hrnet_ocr.losses import ocr_loss, overlap_loss
-from models.training.pictures import Row
-from models.training.pool import View
-from models.training.rigs import CLASSES, KINDS, Likely, RigExamples, Rigged
+from models.training.data.pool import View
+from models.training.data.rigs import CLASSES, KINDS, Likely, RigExamples, Rigged
+from models.training.loop.pictures import Row
 
 OPTIONS: dict[str, int | str | list[float]] = {
     "width": 32,

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.pool import View
+from models.training.data.pool import View
 from models.training.procedural import Composite, composite
 from models.training.procedural.fields import Array
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from models.training.data.rigs_paint import MARKER, STAND, WIRE, Metal, Points, Sheet, bar, metal, strong, tube, visible
 from models.training.procedural.fields import Array
 from models.training.procedural.raster import Shape, Tube, ellipse, spline
-from models.training.rigs_paint import MARKER, STAND, WIRE, Metal, Points, Sheet, bar, metal, strong, tube, visible
 
 MARKERS = {"cross": 0.34, "dot": 0.14, "ring": 0.12, "bowtie": 0.17, "checker": 0.14, "ball": 0.09}
 PLAIN_DOT = 14.0  # a larger plain disc may be anything

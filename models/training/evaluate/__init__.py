@@ -1,0 +1,1 @@
+"""How good weights are, on procedural scenes that no training has seen; `metrics` has the measures."""

@@ -1,0 +1,1 @@
+"""How networks are trained, whichever it is: steps, processes, checkpoints, the log and its pictures."""
