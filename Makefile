@@ -24,13 +24,13 @@ demo: $(STAMP)
 	$(VENV)/bin/cleanplate demo
 
 bench: $(STAMP) plugin
-	$(VENV)/bin/python -m plugin.bench
-	$(VENV)/bin/python -m plugin.bench_networks
-	$(VENV)/bin/python -m plugin.bench_host
-	$(VENV)/bin/python -m plugin.quality --pictures $(PICTURES)
+	$(VENV)/bin/python -m plugin.measuring.bench
+	$(VENV)/bin/python -m plugin.measuring.bench_networks
+	$(VENV)/bin/python -m plugin.measuring.bench_host
+	$(VENV)/bin/python -m plugin.measuring.quality --pictures $(PICTURES)
 
 quality: $(STAMP)
-	$(VENV)/bin/python -m plugin.quality --pictures $(PICTURES)
+	$(VENV)/bin/python -m plugin.measuring.quality --pictures $(PICTURES)
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest -q

@@ -12,13 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.bgmv2 import MattingRefine, RefineOutput
-from nodes import matte
-from nodes.align import Registration, estimate_registration, warp_plate
-from nodes.close_holes import close_holes
+from nodes.aligning.align import Registration, estimate_registration, warp_plate
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
 from nodes.ladder import descend
+from nodes.matting import matte
+from nodes.matting.close_holes import close_holes
+from nodes.matting.soft_edges import solve_soft_edges
 from nodes.network import choose_weights, run_guarded
 from nodes.picture import (
     Proxy,
@@ -31,7 +32,6 @@ from nodes.picture import (
     rebuild_foreground,
     to_pixels,
 )
-from nodes.soft_edges import solve_soft_edges
 
 # Longer side the network sees when the resolution is automatic; the bundled weights are trained around it.
 AUTOMATIC_SIDE = 960

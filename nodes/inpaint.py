@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nodes.align_grid import Floats
+from nodes.aligning.grid import Floats
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.filling import grain
 from nodes.filling.fill import make_filler

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.rvm import Coarse, MattingNetwork
-from nodes import matte
 from nodes.checkpoints import Checkpoints
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
 from nodes.errors import FootageError
 from nodes.footage.frame import Frame
 from nodes.ladder import descend
+from nodes.matting import matte
 from nodes.network import choose_weights, run_guarded
 from nodes.picture import Proxy, make_proxy, premultiply, rebuild_foreground, to_pixels
 

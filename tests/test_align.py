@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nodes.align import Registration, estimate_registration, warp_plate
+from nodes.aligning.align import Registration, estimate_registration, warp_plate
 
 SIZE = (540, 960)
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "footage"

@@ -7,7 +7,7 @@ from ofx_host.host import Host
 from ofx_host.isolated import isolated
 from ofx_host.profiles import PLAIN
 
-from plugin.bench_host import Row
+from plugin.measuring.bench_host import Row
 
 
 def test_the_verdict_is_fifteen_milliseconds_and_two_copies():
@@ -20,7 +20,7 @@ def test_the_verdict_is_fifteen_milliseconds_and_two_copies():
 
 @isolated
 def test_a_run_over_small_frames(scene):  # noqa: F811
-    from plugin.bench_host import measure
+    from plugin.measuring.bench_host import measure
     from plugin.worker.running import status_of_running
 
     before = status_of_running("cpu")

@@ -10,7 +10,7 @@ from models.training.evaluate import metrics
 from models.training.evaluate import rvm as evaluate_rvm
 from models.training.evaluate.bgmv2 import difference, key, load, matte, scene, tuned_keyer
 from nodes.engine import WeightsInfo
-from plugin import demo_shot
+from plugin.demo import shot as demo_shot
 
 FRAME = 8
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodes.close_holes import close_holes
+from nodes.matting.close_holes import close_holes
 
 HEIGHT, WIDTH = 200, 320
 
@@ -83,7 +83,7 @@ def test_the_amount_says_how_far():
 
 
 def test_of_countless_holes_the_largest_are_closed(monkeypatch):
-    monkeypatch.setattr("nodes.close_holes.MOST", 1)
+    monkeypatch.setattr("nodes.matting.close_holes.MOST", 1)
     _, (seen, behind) = plate()
     large, small = spot(100, 100, 10), spot(220, 100, 6)
     inside = np.clip(large + small, 0, 1)

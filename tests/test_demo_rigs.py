@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from plugin import demo_rigs
-from plugin.demo_shot import OVERSCAN
+from plugin.demo import rigs as demo_rigs
+from plugin.demo.shot import OVERSCAN
 
 
 @pytest.fixture(scope="module")

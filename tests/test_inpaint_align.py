@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nodes.align import Registration, warp_part, warp_plate
+from nodes.aligning.align import Registration, warp_part, warp_plate
 
 RNG = np.random.default_rng(3)
 SIZE = (90, 120)

@@ -4,7 +4,7 @@ import torch
 
 from models.pennet.attention import transfer
 from models.structureflow import resample2d
-from plugin.bench_networks import literal_attention, literal_resample
+from plugin.measuring.bench_networks import literal_attention, literal_resample
 
 
 def test_literal_attention_agrees():

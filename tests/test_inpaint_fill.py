@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import ArrayInputs, LocalDevice
 
-from models.lama.membrane import membrane
+from models.membrane import membrane
 from models.pennet.generator import Inpainted
 from models.structureflow.generators import Textured
 from nodes.filling import detail

@@ -3,9 +3,9 @@ import pytest
 import torch
 from local_engine import ArrayInputs, picture
 
-from nodes import matte
 from nodes.errors import ParameterError
 from nodes.footage.window import Window
+from nodes.matting import matte
 
 
 def test_black_and_white_points():

@@ -15,8 +15,8 @@ from models.training.data.rigs_paint import CLASSES
 from models.training.evaluate import bgmv2 as evaluate
 from models.training.evaluate import segment as evaluate_segment
 from models.weights import registry
-from plugin import quality, quality_fills, quality_masks, quality_mattes
-from plugin.quality_table import Case, Table, best_and_worst
+from plugin.measuring import quality, quality_fills, quality_masks, quality_mattes
+from plugin.measuring.quality_table import Case, Table, best_and_worst
 
 
 def test_a_table_is_markdown_with_three_digits():

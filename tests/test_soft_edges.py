@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import picture
 
+from nodes.matting.soft_edges import solve_soft_edges
 from nodes.picture import make_proxy, rebuild_foreground, srgb_decode, srgb_encode, to_pixels
-from nodes.soft_edges import solve_soft_edges
 
 SUBJECT = torch.tensor([0.9, 0.85, 0.8]).view(1, 3, 1, 1)
 

@@ -94,7 +94,7 @@ class LaMaDetail(nn.Module):
         self.detail = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: as `LaMa.forward`, but with a smooth fill (`models.lama.membrane`) in the hole.
+        """x: as `LaMa.forward`, but with a smooth fill (`models.membrane`) in the hole.
 
         Returns the picture, [B,3,H,W], RGB about 0..1 (not clamped), outside the hole as it came.
         Raises ValueError as `LaMa.forward`.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from nodes.align_grid import Floats, Mask, resized
+from nodes.aligning.grid import Floats, Mask, resized
 
 # Sides in pixels of the small picture: what is compared, and the steps between.
 PATCH = 8

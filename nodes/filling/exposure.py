@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.footage.transfer import decode, encode
 
 # Light from which on highlights are rolled off, if there are any above 1.

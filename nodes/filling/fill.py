@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.lama.membrane import membrane
-from nodes.align_grid import Floats, Mask
+from models.membrane import membrane
+from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Device, Inputs, Params
 from nodes.filling import detail
 from nodes.filling.choosing import choose_network

@@ -1,7 +1,7 @@
 """The background of a shot whose camera moves: clean reference frames, laid under the frames between them.
 
 A reference is cleaned with what its neighbours reveal, the rest is painted once; the frames around it get it warped by
-the homography that registers a clean plate to a shot (`nodes.align`).
+the homography that registers a clean plate to a shot (`nodes.aligning.align`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nodes.align import Registration, estimate_registration, warp_part
-from nodes.align_gain import NO_GAIN
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.align import Registration, estimate_registration, warp_part
+from nodes.aligning.gain import NO_GAIN
+from nodes.aligning.grid import Floats, Mask
 from nodes.filling.fill import Filler
 from nodes.filling.grain import GRAIN_RING, Grain, measure
 from nodes.filling.mask import hidden

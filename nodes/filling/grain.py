@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.filling.seen import Seen
 from nodes.footage.transfer import decode, encode
 from nodes.footage.window import Window

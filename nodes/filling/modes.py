@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Device
 from nodes.errors import FrameError
 from nodes.filling.fill import Filler

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nodes.align_grid import Mask
+from nodes.aligning.grid import Mask
 from nodes.filling.mask import Hole, distance_within
 from nodes.filling.view import widened
 from nodes.footage.window import Window

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.footage.window import Window
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Inputs, Params
 from nodes.errors import FrameError
 from nodes.filling.mask import Hole, find_holes, hidden

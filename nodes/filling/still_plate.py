@@ -9,9 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from nodes.align import estimate_registration
-from nodes.align_gain import NO_GAIN, Gain, estimate_gain
-from nodes.align_grid import Floats, Mask, corners, transform_points
+from nodes.aligning.align import estimate_registration
+from nodes.aligning.gain import NO_GAIN, Gain, estimate_gain
+from nodes.aligning.grid import Floats, Mask, corners, transform_points
 from nodes.errors import FootageError
 from nodes.filling.fill import Filler, Painted
 from nodes.filling.mask import Hole, hidden, holes_of, paint

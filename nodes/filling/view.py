@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 from nodes.footage import colour
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window

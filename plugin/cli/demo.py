@@ -16,9 +16,10 @@ from nodes.footage.metadata import SourceMetadata
 from nodes.footage.preview import write_preview
 from nodes.footage.reader import Footage
 from nodes.footage.writer import write_frame
-from plugin import demo_rigs, demo_shot
 from plugin.cli.remove import mask_pattern
-from plugin.contact_sheet import contact_sheet, over
+from plugin.demo import rigs as demo_rigs
+from plugin.demo import shot as demo_shot
+from plugin.demo.contact_sheet import contact_sheet, over
 
 
 def add_parser(commands: Any) -> None:

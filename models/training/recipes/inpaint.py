@@ -17,7 +17,7 @@ from torch import Tensor
 
 import models
 from models.lama import LaMaDetail
-from models.lama.membrane import membrane
+from models.membrane import membrane
 from models.training.data.holes import hole, thin_hole
 from models.training.data.pool import View
 from models.training.evaluate.metrics import similarity

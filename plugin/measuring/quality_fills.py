@@ -1,6 +1,6 @@
 """Measures Inpaint weights against fills that need none, on unseen generated plates and on pictures of a folder.
 
-python -m plugin.quality_fills WEIGHTS [--plates 24] [--pictures FOLDER]
+python -m plugin.measuring.quality_fills WEIGHTS [--plates 24] [--pictures FOLDER]
 
 The Inpaint table of `make quality` for any weights. Errors are those inside the hole, of display-encoded pictures.
 """
@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from models import weights
-from models.lama.membrane import membrane
+from models.membrane import membrane
 from models.training.data.holes import hole
 from models.training.evaluate import metrics
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
 from nodes.filling.networks import NETWORKS
-from plugin.quality_table import Case, Table, best_and_worst
+from plugin.measuring.quality_table import Case, Table, best_and_worst
 
 HEIGHT, WIDTH = 384, 640
 PLATES = 24
@@ -147,7 +147,7 @@ def measured(title: str, pictures: Sequence[Array], files: Sequence[Path]) -> Ta
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m plugin.quality_fills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m plugin.measuring.quality_fills", description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--plates", type=int, default=PLATES)
     parser.add_argument("--pictures", type=Path, help="a folder of photographs to fill as well")

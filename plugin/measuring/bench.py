@@ -28,7 +28,7 @@ from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin import demo_shot
+from plugin.demo import shot as demo_shot
 from plugin.rendering import used_weights
 from plugin.rendering.render import ShotRender, layers_of
 from plugin.rendering.shot import Shot

@@ -15,7 +15,7 @@ from models.training.data.rigs_paint import CLASSES
 from models.training.evaluate import segment as evaluate_segment
 from models.training.evaluate.segment import Found
 from models.training.procedural.fields import Array
-from plugin.quality_table import Case, Table, best_and_worst
+from plugin.measuring.quality_table import Case, Table, best_and_worst
 
 SCENES = 6
 WINDOWS = (5, 15, 41)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.align_grid import Floats, Mask
+from nodes.aligning.grid import Floats, Mask
 
 BLOCK = 4
 DARK = 0.01

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from nodes.align_dense import Level, agreement, build_levels, refine
-from nodes.align_features import feature_homography
-from nodes.align_gain import NO_GAIN, Gain
-from nodes.align_grid import Floats, Mask, Matrix, Size, grid_matrix, luma, resized, working_size
-from nodes.align_judge import MIN_SUPPORT, Judge, plausible
-from nodes.align_warp import resample, resample_part
+from nodes.aligning.dense import Level, agreement, build_levels, refine
+from nodes.aligning.features import feature_homography
+from nodes.aligning.gain import NO_GAIN, Gain
+from nodes.aligning.grid import Floats, Mask, Matrix, Size, grid_matrix, luma, resized, working_size
+from nodes.aligning.judge import MIN_SUPPORT, Judge, plausible
+from nodes.aligning.warp import resample, resample_part
 
 WORKING_EDGE = 960
 JUDGING_LEVEL = 1

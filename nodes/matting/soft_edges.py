@@ -14,7 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nodes.subject_colour import STEP, ColourField, SubjectColour, blur, inverse, product, sample_cells, to_cells
+from nodes.matting.subject_colour import (
+    STEP,
+    ColourField,
+    SubjectColour,
+    blur,
+    inverse,
+    product,
+    sample_cells,
+    to_cells,
+)
 
 # Lengths are pixels of a picture 1920 wide, and grow with it.
 HD = 1920

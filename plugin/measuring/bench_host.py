@@ -57,7 +57,7 @@ class Row:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m plugin.bench_host", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m plugin.measuring.bench_host", description=__doc__)
     parser.add_argument("--frames", type=int, default=2 * FRESH)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()

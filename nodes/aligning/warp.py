@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from nodes.align_grid import Floats, Mask, Matrix, Size, grid_matrix, resized, transform_points
+from nodes.aligning.grid import Floats, Mask, Matrix, Size, grid_matrix, resized, transform_points
 
 LARGEST = 65504.0
 EDGE = 0.5 + 1e-3

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.align_grid import Floats, Mask, Matrix
+from nodes.aligning.grid import Floats, Mask, Matrix
 
 MAX_FEATURES = 800
 MATCH_RADIUS = 0.2

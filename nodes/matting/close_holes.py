@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nodes.matting.subject_colour import to_cells
 from nodes.picture import to_pixels
-from nodes.subject_colour import to_cells
 
 Floats = NDArray[np.float32]
 

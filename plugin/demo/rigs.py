@@ -16,7 +16,7 @@ from models.training.data.rigs_paint import FIGURE, MARKER, WIRE, Layer, Sheet, 
 from models.training.procedural import background, sprite
 from models.training.procedural.raster import Tube
 from nodes.footage.frame import Pixels
-from plugin.demo_shot import FIRST, OVERSCAN, as_light, noisy
+from plugin.demo.shot import FIRST, OVERSCAN, as_light, noisy
 
 COUNT = 8
 FIGURE_SEED, SCENE_SEED = 3007, 4001

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.align_dense import Agreement, Level, agreement, significance
-from nodes.align_gain import NO_GAIN, Gain, estimate_gain
-from nodes.align_grid import Floats, Mask, Matrix, Size, corners, grid_matrix, resized, transform_points, warp
+from nodes.aligning.dense import Agreement, Level, agreement, significance
+from nodes.aligning.gain import NO_GAIN, Gain, estimate_gain
+from nodes.aligning.grid import Floats, Mask, Matrix, Size, corners, grid_matrix, resized, transform_points, warp
 from nodes.footage.transfer import decode, encode
 
 MAX_SHIFT = 0.2

@@ -1,6 +1,6 @@
 """Pixel grids for plate registration: working resolution, grid-to-grid matrices, contrast-normalised luma.
 
-Pixel-centre convention everywhere in `nodes.align*`: integer coordinates are pixel centres, so the picture's top left
+Pixel-centre convention everywhere in this room: integer coordinates are pixel centres, so the picture's top left
 pixel is centred on (0, 0) and covers [-0.5, 0.5]. Points are (x, y); sizes are (height, width), like `array.shape[:2]`.
 """
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from nodes.align_grid import (
+from nodes.aligning.grid import (
     Floats,
     Mask,
     Matrix,

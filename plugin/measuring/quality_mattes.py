@@ -12,8 +12,8 @@ from models.training.evaluate import bgmv2 as evaluate
 from models.training.evaluate import metrics
 from models.training.evaluate import rvm as evaluate_rvm
 from models.training.procedural.fields import Array
-from plugin import quality_node
-from plugin.quality_table import Case, Table, best_and_worst
+from plugin.measuring import quality_node
+from plugin.measuring.quality_table import Case, Table, best_and_worst
 
 SCENES = 24
 CLIPS, FRAMES = 16, 6

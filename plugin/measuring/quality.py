@@ -1,6 +1,6 @@
 """`make quality`: how good the bundled weights are, beside what needs none, on fixed scenes that no training has seen.
 
-python -m plugin.quality [--nodes background-matte,inpaint] [--pictures FOLDER] [--weights NODE=FILE]
+python -m plugin.measuring.quality [--nodes background-matte,inpaint] [--pictures FOLDER] [--weights NODE=FILE]
 
 The README's table is what this prints.
 """
@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from models.weights import registry
-from plugin import quality_fills, quality_masks, quality_mattes
-from plugin.quality_table import Table
+from plugin.measuring import quality_fills, quality_masks, quality_mattes
+from plugin.measuring.quality_table import Table
 
 TABLES: dict[str, Callable[[Sequence[Path]], Table]] = {
     "background-matte": quality_mattes.background_matte,

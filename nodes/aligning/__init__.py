@@ -1,0 +1,1 @@
+"""Registration: a plate is laid under a shot, judged, and matched in exposure; `align` is the way in."""
