@@ -114,6 +114,10 @@ ANSWERS = {
         "NeedIdentity",
         {"job": request["job"], "need": 1, "input": "Source", "first": -(2**31), "last": 2**31 - 1},
     ),
+    "an identity of words": lambda line, request: line.send(
+        "NeedIdentity",
+        {"job": request["job"], "need": 1, "input": "Source", "first": 1, "last": 9, "frames": [1, "x"]},
+    ),
     "an identity backwards": lambda line, request: (
         line.send("NeedIdentity", {"job": request["job"], "need": 1, "input": "Source", "first": 5, "last": -5})
         or line.send("Failed", {"job": request["job"], "kind": "footage", "sentence": "enough"})
@@ -281,6 +285,35 @@ def test_odd_greetings(alone, name):
         fake = FakeWorker(lambda line, request: send_result(line, result_fields(request)))
         assert node.render(1).max() == 0.5
         fake.close()
+
+
+@isolated
+def test_the_identity_of_picked_frames_looks_at_no_others(alone):
+    from ofx_host.fake_worker import FakeWorker, result_fields, send_result
+
+    asked, digests = [], []
+    picked = [1, 500, 2_000_000]
+
+    def answer(line, request):
+        for need, frames in ((1, picked), (2, picked), (3, picked[:2])):
+            span = {"first": frames[0], "last": frames[-1], "frames": frames}
+            line.send("NeedIdentity", {"job": request["job"], "need": need, "input": "Source", **span})
+            digests.append(line.receive()[1]["digest"])
+        send_result(line, result_fields(request))
+
+    def picture(time):
+        asked.append(time)
+        return Picture(np.full((47, 67, 4), time, np.float32), CORNER)
+
+    with Host(PLAIN, alone) as host:
+        node = _node(host)
+        node.connect("Source", Footage(picture, (1, 2_000_000), format=FORMAT))
+        fake = FakeWorker(answer)
+        asked.clear()
+        node.render(500)
+        fake.close()
+    assert sorted(set(asked)) == picked
+    assert digests[0] == digests[1] != digests[2]
 
 
 @isolated

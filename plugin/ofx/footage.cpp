@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kFirstFrame = -(int64_t{1} << 31), kLastFrame = (int64_t{1} << 31) - 1;
 constexpr int64_t kLongestChain = 1000000;
+constexpr size_t kMostPicked = 4096;
 
 Value::Map box_of(const Area& area, const Area& format) {
     // The worker counts rows from the top of the format downwards.
@@ -132,9 +133,11 @@ std::string Footage::digest(size_t input, int frame) {
     return digests_[key] = digest.bytes();
 }
 
-std::string Footage::chain(size_t input, int first, int last) {
+std::string Footage::chain(size_t input, const Frames& frames) {
     Digest whole;
-    for (int frame = first; frame <= last; ++frame) whole.add(digest(input, frame));
+    for (const int frame : frames.picked) whole.add(digest(input, frame));
+    if (frames.picked.empty())
+        for (int frame = frames.first; frame <= frames.last; ++frame) whole.add(digest(input, frame));
     return whole.bytes();
 }
 
@@ -163,7 +166,7 @@ void Footage::answer_need(const Value& need, Connection& connection) {
                         patience_);
         digests_[{input, frame}] = Digest().bytes();
     }
-    dependencies_.push_back({input, false, frame, frame, digest(input, frame)});
+    dependencies_.push_back({input, false, {{}, frame, frame}, digest(input, frame)});
 }
 
 void Footage::hand_over(const Value& need, size_t input, const Picture& picture, int frame, Connection& connection) {
@@ -209,9 +212,14 @@ void Footage::answer_identity(const Value& need, Connection& connection) {
     const size_t input = input_of(need);
     const int64_t first = need.at("first").integer(kFirstFrame, kLastFrame);
     const int64_t last = need.at("last").integer(kFirstFrame, kLastFrame);
-    if (last - first >= kLongestChain) throw ConnectionLost("it asked for more frames than there can be");
-    const std::string found = chain(input, static_cast<int>(first), static_cast<int>(last));
-    dependencies_.push_back({input, true, static_cast<int>(first), static_cast<int>(last), found});
+    Frames frames{{}, static_cast<int>(first), static_cast<int>(last)};
+    if (const Value* picked = need.find("frames"))
+        for (const Value& frame : picked->list(kMostPicked))
+            frames.picked.push_back(static_cast<int>(frame.integer(kFirstFrame, kLastFrame)));
+    if (frames.picked.empty() && last - first >= kLongestChain)
+        throw ConnectionLost("it asked for more frames than there can be");
+    const std::string found = chain(input, frames);
+    dependencies_.push_back({input, true, std::move(frames), found});
     connection.send(kIdentityAnswer,
                     {{"job", need.at("job")}, {"need", need.at("need")}, {"digest", Value::binary(found)}}, patience_);
 }
@@ -219,7 +227,7 @@ void Footage::answer_identity(const Value& need, Connection& connection) {
 bool Footage::unchanged(const std::vector<Dependency>& dependencies) {
     for (const Dependency& one : dependencies) {
         if (one.input >= used_.size() || !used_[one.input]) return false;
-        const std::string now = one.chained ? chain(one.input, one.first, one.last) : digest(one.input, one.first);
+        const std::string now = one.chained ? chain(one.input, one.frames) : digest(one.input, one.frames.first);
         if (now != one.digest) return false;
     }
     return true;

@@ -15,11 +15,17 @@
 
 namespace cleanplate {
 
-// What a result was computed from: frames, or chains of frames, and their digest.
+// Frames that are asked for together: picked ones, or all of a range.
+struct Frames {
+    std::vector<int> picked;
+    int first, last;
+};
+
+// What a result was computed from: a frame, or a chain of frames, and the digest.
 struct Dependency {
     size_t input;
     bool chained;
-    int first, last;
+    Frames frames;
     std::string digest;
 };
 
@@ -51,7 +57,7 @@ private:
     Picture fetch(size_t input, int frame);
     void require_whole(const ClipImage& image, size_t input) const;
     std::string digest(size_t input, int frame);
-    std::string chain(size_t input, int first, int last);
+    std::string chain(size_t input, const Frames& frames);
     void hand_over(const Value& need, size_t input, const Picture& picture, int frame, Connection& connection);
 
     const Instance& instance_;
