@@ -1,5 +1,7 @@
 """`cleanplate remove`: Segment's matte becomes Inpaint's mask, with real files and the real worker."""
 
+import re
+
 import numpy as np
 import pytest
 from segment_shot import write_shot
@@ -58,6 +60,27 @@ def test_masks_never_land_on_the_result(shell):
         "remove", "--source", "shot.####.exr", "--out", "a/x.####.exr", "--mask-out", "a/x.####.exr", status=1
     )
     assert "--mask-out a/x.####.exr is also --out" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "masks", "sentence"),
+    [
+        ("shot.####.exr", "m/x.####.exr", "would overwrite the footage"),
+        ("c/x.####.exr", "shot.####.exr", "would overwrite the footage"),
+        ("linked/x.####.exr", "m/x.####.exr", r"linked/x\.0001\.exr is a frame of --mask-out"),
+        ("theirs/x.####.exr", "m/x.####.exr", r"theirs/x\.0002\.exr is there already and was not made by Cleanplate"),
+    ],
+)
+def test_nothing_is_written_where_any_output_may_not_be(shell, out, masks, sentence):
+    (shell.folder / "m").mkdir(exist_ok=True)
+    (shell.folder / "theirs").mkdir(exist_ok=True)
+    (shell.folder / "theirs/x.0002.exr").write_text("somebody's work")
+    if not (shell.folder / "linked").exists():
+        (shell.folder / "linked").symlink_to("m")
+    before = sorted(path.name for path in shell.folder.rglob("*.exr"))
+    said = shell.run(*COMMON, "--out", out, "--mask-out", masks, status=1)
+    assert re.search(sentence, said), said
+    assert sorted(path.name for path in shell.folder.rglob("*.exr")) == before
 
 
 def test_the_bundled_weights_clean_a_generated_shot(shell):

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Callable
 
 from nodes.errors import OutputError
 
@@ -19,10 +20,11 @@ _HINTS = {
 }
 
 
-def write_file(path: str, data: bytes) -> None:
+def write_file(path: str, data: bytes, check: Callable[[str], None] | None = None) -> None:
     """Writes the file under a temporary name beside it and renames it; folders are made where they are missing.
 
-    Raises OutputError, and leaves what was there before, where that fails.
+    `check` is asked just before, and raises where the name must not be taken. Raises OutputError, and leaves what was
+    there before, where that fails.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
@@ -32,6 +34,8 @@ def write_file(path: str, data: bytes) -> None:
         try:
             with open(temporary, "xb") as file:
                 file.write(data)
+            if check is not None:
+                check(path)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):

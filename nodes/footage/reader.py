@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -144,6 +145,18 @@ class Footage:
     def identity_of(self, frames: Iterable[int]) -> bytes:
         """The same for picked frames, at the cost of these alone."""
         return self._identity.of_each([1] if self.sequence.is_still else list(frames))
+
+    @property
+    def folder(self) -> str:
+        """The folder of the files; of those of the first frame on disk where folders have numbers."""
+        frames = self._listing.frames() if not self.sequence.is_still else []
+        return os.path.dirname(self.sequence.path(frames[0] if frames else 0, self._view))
+
+    def has_frame(self, path: str) -> bool:
+        """Whether a file of this name is a frame of the footage, or would be one if it were there."""
+        if self.sequence.is_still:
+            return path == self.sequence.path(1, self._view)
+        return self.sequence.frame_of(path, self._view) is not None
 
     def way(self) -> bytes:
         """How the files are read: what besides their contents decides the pixels."""

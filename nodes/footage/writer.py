@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +49,7 @@ def write_frame(
     provenance: Mapping[str, str | int | float] | None = None,
     key: str = "",
     colour: ColourSpace | None = None,
+    check: Callable[[str], None] | None = None,
 ) -> None:
     """Writes one EXR file with all layers; it appears under `path` only when it is whole.
 
@@ -58,7 +59,7 @@ def write_frame(
     `cleanplate/key` for `making.read_making`. `colour` is the space of the pixels where it is not the source's:
     `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
     and NaN stay. `compression` is one of `compression.KNOWN`, with a level where it has some (`zip:9`, or `level`),
-    or `source` for that of the source's file.
+    or `source` for that of the source's file. `check` is asked about the path before the file appears there.
     Raises OutputError where the file cannot be written, FrameError where the pixels cannot be, ParameterError for an
     unknown compression or level, ValueError where pixels and window disagree.
     """
@@ -69,7 +70,7 @@ def write_frame(
         data = _encode(whole, source, window, dtype, _compression(compression, level, source), attributes)
     except FrameError as error:
         raise FrameError(f"{path}: {error}") from error
-    write_file(path, data)
+    write_file(path, data, check)
 
 
 def pass_layer(layer: Layer) -> Layer:

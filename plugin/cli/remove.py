@@ -8,7 +8,11 @@ from pathlib import PurePath
 from typing import Any
 
 from nodes.errors import ParameterError
+from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
+from plugin.cli import render
+from plugin.rendering.plan import plan
+from plugin.rendering.safety import Guard
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
 FINDING = ("threshold=0.25", "softness=0.1", "dropShort=false")
@@ -39,25 +43,42 @@ def add_parser(commands: Any) -> None:
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"
     )
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu or cuda:N")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from plugin.cli.main import main
-
     masks = options.mask_out or mask_pattern(options.out)
     if os.path.abspath(masks) == os.path.abspath(options.out):
         raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
     shared = ["--source", options.source, "--device", options.device]
     shared += ["--frames", options.frames] if options.frames else []
     shared += ["--json"] if options.json else []
+    shared += ["--overwrite"] if options.overwrite else []
     found = [f"classes={options.classes}", *FINDING, *options.find]
-    status = main(["render", "segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found])
-    if status:
-        return status
     filled = ["--set", *options.set] if options.set else []
-    return main(["render", "inpaint", *shared, "--mask", masks, "--out", options.out, *filled])
+    find = _options("segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found)
+    fill = _options("inpaint", *shared, "--out", options.out, *filled)
+    _refuse_outputs(find, fill, masks)
+    status = render.run(find)
+    # Where a mask could not be made its frame fails here as well, and alone.
+    return render.run(_options("inpaint", *shared, "--mask", masks, "--out", options.out, *filled)) or status
+
+
+def _options(node: str, *arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    render.add_parser(parser.add_subparsers())
+    return parser.parse_args(["render", node, *arguments])
+
+
+def _refuse_outputs(find: argparse.Namespace, fill: argparse.Namespace, masks: str) -> None:
+    """Checks all that will be written before the first mask is. Raises ParameterError."""
+    plan(render.request_of(find))
+    shot = plan(render.request_of(fill)).shot
+    paths = [path for frame in shot.frames for path in shot.paths(frame)]
+    Guard("--out", {"--mask-out": Footage(masks)}).refuse(paths)
+    shot.guard.refuse_foreign(*paths)
 
 
 def mask_pattern(out: str) -> str:

@@ -44,6 +44,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--passes", metavar="A,B", help="passes to write, default: all")
     parser.add_argument("--bit-depth", choices=("half", "float"), default="half", help="of the files, default: half")
     parser.add_argument("--compression", metavar="C[:LEVEL]", default="zip", help=_compression_help())
+    parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
     parser.set_defaults(run=run)
 
@@ -89,6 +90,7 @@ def request_of(options: argparse.Namespace) -> Request:
         passes,
         options.bit_depth,
         options.compression,
+        options.overwrite,
     )
 
 

@@ -17,7 +17,6 @@ from nodes.footage.writer import DataType
 from plugin.rendering import used_weights
 from plugin.rendering.frames import frames_to_render
 from plugin.rendering.inputs import open_footage
-from plugin.rendering.safety import refuse_overwriting
 from plugin.rendering.shot import Shot
 
 
@@ -37,6 +36,7 @@ class Request:
     passes: Sequence[str] | None = None
     bit_depth: DataType = "half"
     compression: str = "zip"
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,23 @@ def plan(request: Request) -> Plan:
         raise ParameterError(f"{request.out} is one file for {len(frames)} frames: put #### where the number belongs")
     if not out.pattern.lower().endswith(".exr"):
         raise ParameterError(f"{request.out} does not end in .exr: passes are written as OpenEXR")
-    refuse_overwriting(out, footage, frames)
     passes = choose_passes(face, params, request.passes)
     chosen = used_weights.planned(face, params)
     digest = used_weights.digest(chosen)
-    shot = Shot(face, footage, params, frames, out, digest, passes, request.bit_depth, request.compression)
+    shot = Shot(
+        face,
+        footage,
+        params,
+        frames,
+        out,
+        digest,
+        passes,
+        request.bit_depth,
+        request.compression,
+        reads=(*(str(ref.path) for ref in chosen), *_files_named(face, params)),
+        overwrite=request.overwrite,
+    )
+    shot.guard.refuse(path for frame in frames for path in shot.paths(frame))
     return Plan(shot, chosen, params["device"])
 
 
@@ -80,6 +92,12 @@ def choose_passes(face: Face, params: Mapping[str, Any], wanted: Iterable[str] |
     if unknown := [name for name in wanted if name not in known]:
         raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
     return tuple(result for result in passes if result.name in wanted)
+
+
+def _files_named(face: Face, params: Mapping[str, Any]) -> list[str]:
+    """Files that parameters name, such as a list of classes."""
+    values = [params[parameter.name] for parameter in face.parameters if parameter.type in ("string", "file")]
+    return [value for value in values if value and os.path.isfile(value)]
 
 
 def _absolute_if_file(text: str) -> str:

@@ -24,17 +24,26 @@ class Records:
     def is_finished(self, frame: int) -> bool:
         """Whether all files of a frame are there, whole, and what rendering it now would give.
 
-        The inputs' files are looked at here: what is rendered after this is not older than the fingerprints say.
+        Raises ParameterError where there is one that may not be replaced.
         """
-        self._look(frame)
+        self.look(frame)
         key = self._shot.key(frame)
         known: set[str] = set()
+        finished = True
         for path in self._shot.paths(frame):
             making = read_making(path)
+            if not self._shot.guard.may_replace(making):
+                self._shot.guard.refuse_foreign(path)
             if making is None or not _fits(making, key):
-                return False
-            known.add(making.inputs)
-        return all(self._agrees(frame, text) for text in known)
+                finished = False
+            else:
+                known.add(making.inputs)
+        return finished and all(self._agrees(frame, text) for text in known)
+
+    def look(self, frame: int) -> None:
+        """To be called before a frame is rendered: what it is made from is not older than its fingerprints will say."""
+        for name, prints in self._prints.items():
+            prints.look(*self._span(name, frame))
 
     def inputs(self, frame: int) -> str:
         """The fingerprints of the files a frame is made from, for its passes."""
@@ -49,10 +58,6 @@ class Records:
             )
         except (ValueError, TypeError, AttributeError):
             return False
-
-    def _look(self, frame: int) -> None:
-        for name, prints in self._prints.items():
-            prints.look(*self._span(name, frame))
 
     def _span(self, name: str, frame: int) -> tuple[int, int]:
         shot = self._shot

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -81,19 +81,23 @@ class ShotRender:
         """The frames to render; each is announced to the decoders some frames before it is yielded."""
         ahead: deque[int] = deque()
         for frame in self._unfinished():
+            self._records.look(frame)
             self._source.announce(frame)
             ahead.append(frame)
             if len(ahead) > AHEAD:
                 yield ahead.popleft()
         yield from ahead
 
-    def _unfinished(self) -> Iterator[int]:
+    def _unfinished(self) -> list[int]:
+        """The frames that are to be rendered; all are looked at before the first is written."""
+        unfinished = []
         for frame in self.shot.frames:
             if self._records.is_finished(frame):
                 self.summary.skipped += 1
                 self.progress.event("skipped", frame=frame, path=next(iter(self.shot.paths(frame))))
             else:
-                yield frame
+                unfinished.append(frame)
+        return unfinished
 
     def _submit(self, frame: int) -> Job:
         self._source.expect(frame)
@@ -116,7 +120,9 @@ class ShotRender:
         if self.shot.compression == compression.SOURCE:
             self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth))
         shot = self._as_computed(frame, passes)
-        self._writes.append((frame, self._encoders.submit(_write, shot, frame, self._records, passes, source)))
+        self._writes.append(
+            (frame, self._encoders.submit(_write, shot, frame, self._records, passes, source, self.shot.guard.check))
+        )
         self._finish_writes(ENCODERS)
 
     def _fail(self, frame: int, error: FrameError) -> None:
@@ -155,8 +161,10 @@ class ShotRender:
             self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)
 
 
-def _write(shot: Shot, frame: int, records: Records, passes: Passes, source: Frame) -> float:
-    """Writes the files of a frame; returns the milliseconds that computing it took."""
+def _write(
+    shot: Shot, frame: int, records: Records, passes: Passes, source: Frame, check: Callable[[str], None]
+) -> float:
+    """Writes the files of a frame, which `check` may refuse; returns the milliseconds that computing it took."""
     info = dict(passes.info)
     milliseconds = float(info.pop("milliseconds", 0.0))
     settings = shot.settings()
@@ -181,6 +189,7 @@ def _write(shot: Shot, frame: int, records: Records, passes: Passes, source: Fra
             compression=shot.compression,
             provenance=provenance,
             key=shot.key(frame),
+            check=check,
         )
     return milliseconds
 

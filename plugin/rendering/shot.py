@@ -14,11 +14,16 @@ from nodes.face import Face, Parameter, Pass
 from nodes.footage import writer
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
+from plugin.rendering.safety import Guard
 
 
 @dataclass(frozen=True)
 class Shot:
-    """All that decides what a render's files hold. `weights` are those that will be used, by their hashes."""
+    """All that decides what a render's files hold. `weights` are those that will be used, by their hashes.
+
+    `reads` are files that are read besides the footage. Files at `out` that Cleanplate did not make are replaced only
+    if `overwrite` says so.
+    """
 
     face: Face
     footage: Mapping[str, Footage]
@@ -29,6 +34,8 @@ class Shot:
     passes: tuple[Pass, ...]
     bit_depth: writer.DataType = "half"
     compression: str = "zip"
+    reads: tuple[str, ...] = ()
+    overwrite: bool = False
 
     def key(self, frame: int) -> str:
         """Digest of what decides a frame's pixels besides the contents of its inputs' files, which `Records` know.
@@ -44,6 +51,12 @@ class Shot:
         names = [result.name for result in self.passes]
         decided = [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth, ways]
         return json.dumps(decided, sort_keys=True).encode()
+
+    @functools.cached_property
+    def guard(self) -> Guard:
+        """Keeps the render from writing over what is not its own."""
+        footage = {f"--{self.face.input(name).option}": footage for name, footage in self.footage.items()}
+        return Guard("--out", footage, self.reads, self.overwrite)
 
     def settings(self) -> dict[str, Any]:
         """The parameters that decide pixels."""
