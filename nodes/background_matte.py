@@ -37,6 +37,8 @@ from nodes.picture import (
 AUTOMATIC_SIDE = 960
 # The encoder halves the picture four times; smaller ones are continued to this size.
 SMALLEST_SIDE = 64
+# Display-encoded values closer than this look the same.
+ALIKE = 0.5 / 255
 REFINE_MODES = {"amount": "sampling", "threshold": "thresholding", "everywhere": "full"}
 
 
@@ -69,9 +71,14 @@ class BackgroundMatte:
         alpha = close_holes(alpha, proxy.shown, plate.shown, params["closeHoles"])
         alpha = matte.set_levels(alpha, params["alphaBlack"], params["alphaWhite"])
         alpha = matte.remove_islands(alpha, params["removeIslands"])
-        alpha = matte.apply_masks(alpha, inputs, frame, source)
+        alpha = matte.apply_masks(alpha, inputs, frame, source, notes)
         foreground = rebuild_foreground(proxy, colour, alpha, plate)
         height, width = alpha.shape[-2:]
+        if _alike(proxy.shown, plate.shown):
+            notes.append(
+                f"frame {frame}: the clean plate shows the same as the source, so nothing stands out from it; give a "
+                "plate without the subject"
+            )
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
         info: dict[str, str | int | float] = {"resolution": round(quality.scale, 4)}
@@ -149,6 +156,15 @@ class BackgroundMatte:
         steps += [(f"strips at resolution {s:.3g}", Quality(s, 256)) for s in smaller]
         (answer, quality, guard_notes), ladder_notes = descend(steps, attempt, device)
         return answer, quality, [*ladder_notes, *guard_notes]
+
+
+def _alike(source: Tensor, plate: Tensor) -> bool:
+    """Whether two pictures are the same to the eye everywhere; mostly a few rows tell."""
+    rows = slice(None, None, max(1, source.shape[-2] // 16))
+    return all(
+        bool((one - other).abs().amax() < ALIKE)
+        for one, other in ((source[..., rows, :], plate[..., rows, :]), (source, plate))
+    )
 
 
 def plate_shift(registration: Registration) -> float:

@@ -18,6 +18,7 @@ from nodes.filling.shot import Look, Shot
 from nodes.filling.view import stored
 from nodes.footage.association import mixed, multiplied
 from nodes.footage.frame import Pixels
+from nodes.matting.matte import empty_mask
 from nodes.picture import colour_pixels
 
 
@@ -41,6 +42,9 @@ class Inpaint:
         if result.painted_here or result.painted_elsewhere:
             info["model"] = filler.name
         notes = [*shot.notes, *filler.notes, *result.notes]
+        if not look.holes:
+            mask = "mask" if inputs.connected("Mask") else "source's alpha, which is the mask,"
+            notes.append(f"{empty_mask(mask, frame)}, so nothing is filled")
         return Passes(result.images(), look.source.data_window, info, notes)
 
 

@@ -18,6 +18,7 @@ from nodes.footage import colour
 from nodes.footage.association import multiplied
 from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.frame import Frame, Pixels
+from nodes.footage.mask_channel import as_mask
 from nodes.footage.window import Window
 
 # Alpha from which on the foreground turns into the untouched source.
@@ -129,9 +130,8 @@ def colour_pixels(frame: Frame) -> Pixels:
 
 
 def mask_pixels(frame: Frame, window: Window) -> Pixels:
-    """A mask `[H,W,1]` in 0..1 over `window`: the alpha, or else the first channel; 0 outside its data and for NaN."""
-    index = frame.channels.index("A") if "A" in frame.channels else 0
-    mask = np.nan_to_num(frame.pixels[..., index : index + 1], nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    """A mask `[H,W,1]` in 0..1 over `window`, of the channel that `as_mask` takes; 0 outside its data and for NaN."""
+    mask = np.nan_to_num(as_mask(frame)[0].pixels, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
     return place(mask, frame.data_window, window, edge=False)
 
 

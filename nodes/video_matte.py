@@ -65,9 +65,9 @@ class VideoMatte:
             [("the whole picture", ratio)], lambda _: chain.matte(proxy), device
         )
         alpha = matte.set_levels(matted.pha, params["alphaBlack"], params["alphaWhite"])
-        alpha = matte.apply_masks(alpha, inputs, frame, source)
-        foreground = rebuild_foreground(proxy, matted.fgr, alpha)
         notes = [*ladder_notes, *chain.notes, *guard_notes]
+        alpha = matte.apply_masks(alpha, inputs, frame, source, notes)
+        foreground = rebuild_foreground(proxy, matted.fgr, alpha)
         if weights.state == "bundled":
             notes.append(OWN_WEIGHTS)
         if proxy.broken:

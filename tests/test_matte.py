@@ -39,7 +39,7 @@ def test_core_makes_solid_and_garbage_empties_over_their_own_windows():
     source = picture(np.zeros((4, 4, 3)), at=(-1, -1), display=Window(0, 0, 3, 3))
     core = picture(np.ones((1, 1, 1)), "Y", display=Window(0, 0, 3, 3))
     garbage = picture(np.full((1, 2, 4), (0, 0, 0, 2.0)), "RGBA", at=(1, 1), display=Window(0, 0, 3, 3))
-    alpha = matte.apply_masks(torch.full((1, 1, 4, 4), 0.5), ArrayInputs(InM=core, OutM=garbage), 1, source)
+    alpha = matte.apply_masks(torch.full((1, 1, 4, 4), 0.5), ArrayInputs(InM=core, OutM=garbage), 1, source, [])
     expected = np.full((4, 4), 0.5)
     expected[1, 1] = 1
     expected[2, 2:4] = 0
@@ -49,5 +49,5 @@ def test_core_makes_solid_and_garbage_empties_over_their_own_windows():
 def test_a_mask_with_nan_is_empty_there():
     source = picture(np.zeros((1, 2, 3)))
     core = picture(np.float32([[[np.nan], [1]]]), "A")
-    alpha = matte.apply_masks(torch.zeros(1, 1, 1, 2), ArrayInputs(InM=core), 1, source)
+    alpha = matte.apply_masks(torch.zeros(1, 1, 1, 2), ArrayInputs(InM=core), 1, source, [])
     np.testing.assert_array_equal(alpha[0, 0], [[0, 1]])

@@ -10,10 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from nodes import wording
 from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Inputs, Params
 from nodes.errors import FrameError
 from nodes.footage.frame import Frame
+from nodes.footage.mask_channel import SAME, as_mask
 from nodes.footage.window import Window
 from nodes.picture import laid_on, settled
 
@@ -43,16 +45,24 @@ def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> lis
     """
     if inputs.connected("Mask"):
         mask = laid_on("mask", inputs.frame("Mask", frame), source)
-        index = mask.channels.index("A") if "A" in mask.channels else 0
-    elif "A" in source.channels:
-        mask, index = source, source.channels.index("A")
+        values = as_mask(mask)[0].pixels[..., 0]
     else:
-        raise FrameError(
-            "there is no mask: connect one to the input Mask, name it with --mask, or give the source an alpha channel"
-        )
+        mask = source
+        values = _own_alpha(source)
     # NaN is in no hole; beyond 1 and infinity are.
-    core = mask.pixels[..., index] > params["maskThreshold"]
+    core = values > params["maskThreshold"]
     return holes_of(core, mask.data_window, source.data_window, params["grow"], params["feather"])
+
+
+def _own_alpha(source: Frame) -> Floats:
+    """The alpha of a source without a mask. Raises FrameError where it has none, or an opaque one, which is no mask."""
+    advice = f"{wording.footage('Mask', 'mask')}, or give the source an alpha channel with the mask in it"
+    if "A" not in source.channels:
+        raise FrameError(f"there is no mask: {advice}")
+    alpha: Floats = source.pixels[..., source.channels.index("A")]
+    if alpha.size and float(alpha.min()) > 1 - SAME:
+        raise FrameError(f"there is no mask, and the source's alpha is 1 everywhere: {advice}")
+    return alpha
 
 
 def holes_of(core: Mask, window: Window, within: Window, grow: float, feather: float) -> list[Hole]:

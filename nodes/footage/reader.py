@@ -19,6 +19,7 @@ from nodes.footage.exr_reader import read_exr, views_of
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from nodes.footage.identity import Identity, Listing, StandIn
+from nodes.footage.mask_channel import as_mask
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.picture import Choice, Kind, Picture
 from nodes.footage.sequence import Sequence
@@ -48,8 +49,9 @@ class Footage:
     pictures (`layers.pick_layer`); a pattern with `%V` takes the view from there. `needs_view`: a file without views
     is an error where one is asked for; otherwise it is the same for every view. `missing`: what a frame that is not
     on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`.
-    `kind`: of a `mask` the layer may be one channel as well, and its numbers are no colours unless `input_space` names
-    one. `offset`: the frame n is the file's frame n + offset, wherever frames are counted here.
+    `kind`: a `mask` is one channel, A (`mask_channel.as_mask`); its numbers are no colours unless `input_space` names a
+    space, from which they are decoded. `offset`: the frame n is the file's frame n + offset, wherever frames are
+    counted here.
 
     May be used from several threads; nothing of a frame is kept. A frame that is there but damaged is always an error.
     Raises FootageError for a pattern that cannot be one, ParameterError for a wrong `missing` or `input_space`.
@@ -86,7 +88,7 @@ class Footage:
         self._lock = threading.Lock()
 
     def frame(self, frame: int) -> Frame:
-        """The frame, pixels as stored. Raises FootageError, naming file and frame."""
+        """The frame, pixels as stored; of a mask its one channel. Raises FootageError, naming file and frame."""
         number, path = self._locate(frame)
         if number is None:
             return self._black(frame)
@@ -224,7 +226,7 @@ class Footage:
             path, frame, number, picture.file_format, picture.attributes, picture.straight_alpha,
             self._choice.layer, picture.view or self._view or "", notes, picture.pixel_type, self.sequence.pattern,
         )  # fmt: skip
-        return Frame(
+        made = Frame(
             picture.pixels,
             picture.channels,
             picture.data_window,
@@ -233,6 +235,14 @@ class Footage:
             self._colour(picture),
             metadata,
         )
+        return made if self.kind == "plate" else self._as_mask(made)
+
+    def _as_mask(self, picture: Frame) -> Frame:
+        mask, note = as_mask(picture)
+        if not note:
+            return mask
+        notes = (*mask.metadata.notes, f"{self.sequence.pattern}: {note}")
+        return replace(mask, metadata=replace(mask.metadata, notes=notes))
 
     def _black(self, frame: int) -> Frame:
         number, path = self._neighbour(frame)

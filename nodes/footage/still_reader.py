@@ -73,7 +73,9 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
         spec = oiio_input.spec_of(image, number, path)
         if spec.width < 1 or spec.height < 1 or spec.depth > 1 or spec.deep:
             raise FootageError(f"{path} is no flat picture ({spec.width}x{spec.height}, depth {spec.depth}).")
-        part = FilePart("", "", tuple(spec.channelnames))
+        # Two samples of a pixel are grey and alpha, even where the file does not say what the second is.
+        names = ("Y", "A") if spec.nchannels == 2 else tuple(spec.channelnames)
+        part = FilePart("", "", names)
         picked = pick_layer([part], dataclasses.replace(choice, part=None), (), path)
         sources = picked.sources
         check_size(path, spec.width, spec.height, spec.nchannels)

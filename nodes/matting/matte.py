@@ -53,15 +53,23 @@ def garbage_inputs(inputs: Inputs, frame: int) -> list[tuple[str, int]]:
     return [(name, frame) for name in ("InM", "OutM") if inputs.connected(name)]
 
 
-def apply_masks(alpha: Tensor, inputs: Inputs, frame: int, source: Frame) -> Tensor:
+def apply_masks(alpha: Tensor, inputs: Inputs, frame: int, source: Frame, notes: list[str]) -> Tensor:
     """Solid where the core matte is, empty where the garbage matte is; the garbage matte has the last word.
 
-    What comes out is the matte that is written: see `settle`.
+    What comes out is the matte that is written: see `settle`. What is to be said about the masks goes to `notes`.
     """
     for name, label in (("InM", "core matte"), ("OutM", "garbage matte")):
         if not inputs.connected(name):
             continue
         mask_frame = laid_on(label, inputs.frame(name, frame), source)
-        mask = torch.tensor(mask_pixels(mask_frame, source.data_window)[..., 0], device=alpha.device)[None, None]
+        pixels = mask_pixels(mask_frame, source.data_window)[..., 0]
+        if not pixels.any():
+            notes.append(empty_mask(label, frame))
+        mask = torch.tensor(pixels, device=alpha.device)[None, None]
         alpha = torch.maximum(alpha, mask) if name == "InM" else alpha * (1 - mask)
     return settle(alpha)
+
+
+def empty_mask(label: str, frame: int) -> str:
+    """The note that a mask has no effect on a frame."""
+    return f"frame {frame}: the {label} is empty"
