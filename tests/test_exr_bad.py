@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import subprocess
 import sys
+import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +17,11 @@ import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import FootageError
-from nodes.footage.exr_header import DamagedHeader, read_header
+from nodes.footage.exr_header import MAGIC, MULTIPART, DamagedHeader, parse_header, read_header
 from nodes.footage.reader import Footage
+from plugin.worker.buffers import Outgoing
+from plugin.worker.codec import encode
+from plugin.worker.frames import frame_answer
 from tests.footage_files import SHARED, needs_shared, noise, shared_files, write
 
 READ_ALL = """
@@ -146,6 +152,129 @@ def test_headers_that_lie(tmp_path: Path, name: str, change: Callable[[bytes], b
     with pytest.raises(FootageError, match=reason) as error:
         Footage(str(path)).frame(1)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("origin", "display"),
+    [
+        ((2**24 + 1, 0), None),
+        ((0, -(2**24) - 1), None),
+        ((2**26, 2**28), None),
+        ((0, 0), (0, 0, 2**20 + 1, 4)),
+        ((0, 0), (2**25, 0, 8, 6)),
+    ],
+)
+@pytest.mark.parametrize("ending", ["exr", "tif"])
+def test_windows_that_nothing_here_can_hold_name_the_file(
+    tmp_path: Path, ending: str, origin: tuple[int, int], display: tuple[int, int, int, int] | None
+) -> None:
+    path = write(tmp_path / f"a.{ending}", noise(), kind=oiio.FLOAT, origin=origin, display=display)
+    with pytest.raises(
+        FootageError,
+        match=rf"{path} (has the (data|display) window|is not a picture that can be read: )",
+    ):
+        Footage(str(path)).frame(1)
+
+
+def test_windows_at_the_edge_of_what_can_be_held_are_read_and_sent(tmp_path: Path) -> None:
+    for origin in ((2**24, -(2**24)), (-(2**24), 2**24)):
+        path = write(tmp_path / "a.exr", noise(), origin=origin, display=(0, 0, 2**20, 2**20))
+        frame = Footage(str(path)).frame(1)
+        encode(frame_answer(Outgoing(lambda number: None), 1, 1, frame)[0])
+
+
+def test_parts_that_lie_far_apart_take_no_memory(tmp_path: Path) -> None:
+    """Colours in three parts: the picture would be as large as what lies between them."""
+    specs = []
+    for number, name in enumerate("RGB"):
+        spec = oiio.ImageSpec(4, 4, 1, oiio.HALF)
+        spec.channelnames, spec.x, spec.y = (name,), number * 400_000, number * 400_000
+        spec.full_width = spec.full_height = 4
+        spec.attribute("oiio:subimagename", f"part{name}")
+        specs.append(spec)
+    path = str(tmp_path / "a.exr")
+    out = oiio.ImageOutput.create(path)
+    assert out.open(path, tuple(specs))
+    for number, spec in enumerate(specs):
+        assert not number or out.open(path, spec, "AppendSubimage")
+        assert out.write_image(np.zeros((4, 4, 1), np.float32))
+    out.close()
+    with pytest.raises(FootageError, match="GB of memory"):
+        Footage(path).frame(1)
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["different names", "one name"])
+def test_a_flood_of_attributes_is_refused_before_it_costs_time(tmp_path: Path, same: bool) -> None:
+    path = write(tmp_path / "a.exr", noise())
+    data = path.read_bytes()
+    flood = b"".join(b"a%d\0string\0\1\0\0\0x" % (0 if same else number) for number in range(50_000))
+    path.write_bytes(data[:8] + flood + data[8:])
+    began = time.process_time()
+    with pytest.raises(FootageError, match="more than 4096 attributes"):
+        Footage(str(path)).frame(1)
+    assert time.process_time() - began < 5
+
+
+def test_a_flood_of_parts_with_attributes_is_refused() -> None:
+    def part(number: int) -> bytes:
+        box = struct.pack("<4i", 0, 0, 1, 1)
+        fields = [(b"channels", b"chlist", b"R\0" + struct.pack("<iB3xii", 1, 0, 1, 1) + b"\0")]
+        fields += [(b"compression", b"compression", b"\0"), (b"dataWindow", b"box2i", box)]
+        fields += [(b"displayWindow", b"box2i", box), *((b"a%d" % n, b"int", b"\0" * 4) for n in range(2000))]
+        return b"".join(b"%s\0%s\0%s%s" % (n, t, struct.pack("<i", len(d)), d) for n, t, d in fields) + b"\0"
+
+    data = MAGIC + struct.pack("<I", 2 | MULTIPART) + b"".join(map(part, range(20))) + b"\0" * 1000
+    with pytest.raises(DamagedHeader, match="more than 32768 attributes"):
+        parse_header(io.BytesIO(data), len(data))
+
+
+def iptc(count: int) -> bytes:
+    return b"".join(b"\x1c\x02\x19\0\x05%05d" % number for number in range(count))
+
+
+def jpeg_with(entries: bytes, path: Path) -> Path:
+    resource = b"Photoshop 3.0\0008BIM\x04\x04\0\0" + struct.pack(">I", len(entries)) + entries
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource + data[2:])
+    return path
+
+
+def tiff_with(entries: bytes, path: Path) -> Path:
+    """The tag is added to a copy of the first page's at the end of the file."""
+    data = path.read_bytes()
+    (page,) = struct.unpack_from("<I", data, 4)
+    (tags,) = struct.unpack_from("<H", data, page)
+    table = data[page + 2 : page + 2 + 12 * tags]
+    rows = [table[at : at + 12] for at in range(0, len(table), 12)]
+    rows = sorted([*rows, struct.pack("<HHII", 33723, 1, len(entries), len(data))])
+    rows.sort(key=lambda row: struct.unpack_from("<H", row))
+    directory = struct.pack("<H", len(rows)) + b"".join(rows) + b"\0" * 4
+    data = data[:4] + struct.pack("<I", len(data) + len(entries)) + data[8:] + entries + directory
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("ending", "add"), [("jpg", jpeg_with), ("tif", tiff_with)])
+def test_a_flood_of_keywords_is_refused_before_it_costs_memory(
+    tmp_path: Path, ending: str, add: Callable[[bytes, Path], Path]
+) -> None:
+    still = (noise(40, 50).clip(0, 1) * 255).astype(np.uint8)
+    few = add(iptc(100), write(tmp_path / f"few.{ending}", still, kind=oiio.UINT8))
+    assert Footage(str(few)).frame(1).pixels.shape == (40, 50, 3)
+    many = add(iptc(5000), write(tmp_path / f"many.{ending}", still, kind=oiio.UINT8))
+    with pytest.raises(FootageError, match="more than 1000 IPTC entries"):
+        Footage(str(many)).frame(1)
+
+
+def test_a_flood_of_packed_texts_in_a_png_is_refused(tmp_path: Path) -> None:
+    still = (noise(40, 50).clip(0, 1) * 255).astype(np.uint8)
+    path = write(tmp_path / "a.png", still, kind=oiio.UINT8)
+    text = b"zTXtk\0\0" + zlib.compress(b"x" * 100)
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + 65 * chunk + data[33:])
+    with pytest.raises(FootageError, match="more than 64 compressed texts"):
+        Footage(str(path)).frame(1)
 
 
 def test_pictures_beyond_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,8 @@ _MAX_HEADER = 64 << 20
 _MAX_COORDINATE = 1 << 29
 _MAX_NAME = 255
 _MAX_CHANNELS = 4096
+# What OpenImageIO does with attributes grows with the square of a part's.
+_MAX_ATTRIBUTES, _MAX_ATTRIBUTES_IN_ALL = 4096, 32_768
 
 
 class DamagedHeader(ValueError):
@@ -121,11 +123,15 @@ def parse_header(file: BinaryIO, size: int) -> ExrHeader:
     (flags,) = struct.unpack("<I", cursor.take(4))
     if flags & 0xFF != 2 or flags & ~(0xFF | TILED | LONG_NAMES | DEEP | MULTIPART):
         raise DamagedHeader(f"it says it is of an unknown version (0x{flags:08x})")
-    parts = []
+    parts: list[Part] = []
+    count = 0
     while True:
         attributes = _attributes(cursor)
         if not attributes:
             break
+        count += len(attributes)
+        if count > _MAX_ATTRIBUTES_IN_ALL:
+            raise DamagedHeader(f"it has more than {_MAX_ATTRIBUTES_IN_ALL} attributes")
         parts.append(_part(attributes, flags))
         if not flags & MULTIPART:
             break
@@ -142,14 +148,14 @@ def parse_header(file: BinaryIO, size: int) -> ExrHeader:
 class _Cursor:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size = file, size
-        self._buffer, self.position = b"", 0
+        self._buffer, self.position = bytearray(), 0
 
     def take(self, count: int) -> bytes:
         end = self.position + count
         if end > self._size or end > _MAX_HEADER:
             raise CutHeader("its header runs past the end of the file")
         self._fill(end)
-        chunk = self._buffer[self.position : end]
+        chunk = bytes(self._buffer[self.position : end])
         self.position = end
         return chunk
 
@@ -159,7 +165,7 @@ class _Cursor:
         if end < 0:
             cut = self._size <= self.position + _MAX_NAME
             raise (CutHeader if cut else DamagedHeader)("its header has a name without an end")
-        text = _text(self._buffer[self.position : end])
+        text = _text(bytes(self._buffer[self.position : end]))
         self.position = end + 1
         return text
 
@@ -177,12 +183,16 @@ def _text(data: bytes) -> str:
 
 def _attributes(cursor: _Cursor) -> dict[str, Attribute]:
     attributes: dict[str, Attribute] = {}
+    count = 0
     while name := cursor.string():
         kind = cursor.string()
         (size,) = struct.unpack("<i", cursor.take(4))
         if size < 0:
             raise DamagedHeader(f"its attribute {name[:40]!r} has a negative size")
         attributes[name] = Attribute(kind, cursor.take(size))
+        count += 1
+        if count > _MAX_ATTRIBUTES:
+            raise DamagedHeader(f"it has more than {_MAX_ATTRIBUTES} attributes")
     return attributes
 
 

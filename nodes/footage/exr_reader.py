@@ -30,6 +30,8 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
     header = _header(path)
     if all(part.deep for part in header.parts):
         raise FootageError(_DEEP.format(path))
+    for part in header.parts:
+        check_size(path, part.data_window, part.display_window, channels=0)
     classic = _is_subsampled_chroma(header)
     with oiio_input.opened(path, classic) as image:
         specs = [oiio_input.spec_of(image, n, path) for n in range(len(header.parts))]
@@ -40,11 +42,12 @@ def read_exr(path: str, choice: Choice, pixels: bool = True) -> Picture:
         picked = pick_layer(names, choice, _views(header.parts[0]), path)
         sources = picked.sources
         used = {source.part: header.parts[source.part] for source in sources}
-        for number, part in used.items():
-            _check(path, header, number, part, sources, classic)
+        for part in used.values():
+            _check(path, header, part, classic)
         window = _union([part.data_window for part in used.values()])
+        main = header.parts[sources[0].part]
+        check_size(path, window, main.display_window, len(sources))
         out = _decode(image, path, sources, used, window) if pixels else None
-    main = header.parts[sources[0].part]
     channels, out = _finish(sources, main, out)
     return Picture(
         pixels=out,
@@ -77,13 +80,10 @@ def _header(path: str) -> ExrHeader:
         raise FootageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _check(
-    path: str, header: ExrHeader, number: int, part: Part, sources: tuple[ChannelSource, ...], classic: bool
-) -> None:
+def _check(path: str, header: ExrHeader, part: Part, classic: bool) -> None:
     if part.deep:
         raise FootageError(_DEEP.format(path))
     window = part.data_window
-    check_size(path, window.width, window.height, sum(source.part == number for source in sources))
     ratio = BY_NAME[part.compression].ratio if part.compression in BY_NAME else 0
     if ratio and part.raw_bytes > ratio * header.file_size:
         raise FootageError(

@@ -16,6 +16,7 @@ import OpenImageIO as oiio
 
 from nodes.errors import FootageError
 from nodes.footage.frame import Pixels
+from nodes.footage.window import WIDEST
 
 _open_lock = threading.Lock()
 _MOST_THREADS = 8
@@ -28,6 +29,7 @@ def _configure() -> None:
         oiio.attribute("exr_threads", threads)
     oiio.attribute("openexr:core", 1)  # its C++ reader writes about damaged files to stderr
     oiio.attribute("limits:imagesize_MB", 4096)
+    oiio.attribute("limits:resolution", WIDEST)
 
 
 _configure()
@@ -138,6 +140,8 @@ def _reason(image: Any, path: str) -> str:
         return "no reason is known"
     if "missing or corrupted" in lines[0]:
         return "a part of its picture is missing"
+    if "limits:resolution" in lines[0]:
+        return f"it, or its display window, is more than {WIDEST} pixels wide or high; crop it"
     line = re.sub(r"^EXR Error \(.*?\): |EXR_ERR_\w+ |[Oo]penEXR exception: ", "", lines[0])
     if "could not find a format reader" in line:
         return "its format is unknown"

@@ -10,7 +10,7 @@ from nodes.errors import FootageError
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Pixels
 from nodes.footage.metadata import Attribute
-from nodes.footage.window import Window
+from nodes.footage.window import FARTHEST, WIDEST, Window
 
 # Float32 bytes of one decoded frame. 16K x 8K RGB needs 1.6 GB.
 MAX_FRAME_BYTES = 2_000_000_000
@@ -58,11 +58,20 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def check_size(path: str, width: int, height: int, channels: int) -> None:
-    """Raises FootageError for a picture that would not fit the limit; asked before anything is allocated."""
-    needed = width * height * channels * 4
+def check_size(path: str, data: Window, display: Window, channels: int) -> None:
+    """Raises FootageError for a picture that is larger or lies farther out than anything here can hold.
+
+    Asked before anything is allocated.
+    """
+    for name, window in (("data", data), ("display", display)):
+        if max(window.width, window.height) > WIDEST or max(abs(window.x), abs(window.y)) > FARTHEST:
+            raise FootageError(
+                f"{path} has the {name} window {window}, more than {WIDEST} pixels wide or high or farther than "
+                f"{FARTHEST} from the origin; crop or move the picture."
+            )
+    needed = data.width * data.height * channels * 4
     if needed > MAX_FRAME_BYTES:
         raise FootageError(
-            f"{path} says it measures {width}x{height} pixels, which takes {needed / 1e9:.1f} GB of memory; "
+            f"{path} says it measures {data.width}x{data.height} pixels, which takes {needed / 1e9:.1f} GB of memory; "
             f"the limit is {MAX_FRAME_BYTES / 1e9:.0f} GB."
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 
+# Each may unpack to 8 MB.
+_MOST_PACKED_TEXTS = 64
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -16,6 +18,7 @@ def damage(path: str) -> str:
     with open(path, "rb") as file:
         if file.read(8) != SIGNATURE:
             return ""
+        packed = 0
         while True:
             head = file.read(8)
             if len(head) < 8:
@@ -28,5 +31,8 @@ def damage(path: str) -> str:
                 return "it is cut off"
             if zlib.crc32(memoryview(data)[:size], zlib.crc32(kind)) != int.from_bytes(data[size:], "big"):
                 return "a checksum does not fit its data"
+            packed += kind in (b"zTXt", b"iTXt")
+            if packed > _MOST_PACKED_TEXTS:
+                return f"it has more than {_MOST_PACKED_TEXTS} compressed texts"
             if kind == b"IEND":
                 return ""

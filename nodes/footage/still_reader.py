@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nodes.errors import FootageError
-from nodes.footage import exr_attributes, oiio_input, png_check
+from nodes.footage import exr_attributes, iptc_check, oiio_input, png_check
 from nodes.footage.channel_names import FilePart
 from nodes.footage.layers import pick_layer
 from nodes.footage.metadata import Attribute
@@ -64,7 +64,7 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
     The picture is turned upright, its Orientation with it. With `pixels` off the pixels are None. The attribute
     `oiio:ColorSpace` says what the file says about colour. Raises FootageError.
     """
-    if reason := png_check.damage(path):
+    if reason := png_check.damage(path) or iptc_check.damage(path):
         raise FootageError(f"{path} is damaged: {reason}.")
     with oiio_input.opened(path) as image:
         if image.format_name() not in _FORMATS:
@@ -78,8 +78,11 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
         part = FilePart("", "", names)
         picked = pick_layer([part], dataclasses.replace(choice, part=None), (), path)
         sources = picked.sources
-        check_size(path, spec.width, spec.height, spec.nchannels)
         orientation = spec.get_int_attribute("Orientation", UPRIGHT)
+        window = Window(spec.x, spec.y, spec.width, spec.height)
+        full = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+        display = window if full.empty else full
+        check_size(path, window, display, spec.nchannels)
         out = None
         if pixels:
             block = oiio_input.read_channels(image, number, 0, spec.nchannels, path)
@@ -88,9 +91,6 @@ def read_still(path: str, choice: Choice, pixels: bool = True) -> Picture:
                 block = block.reshape(spec.width, spec.height, spec.nchannels)
             wanted = [source.index for source in sources]
             out = block if wanted == list(range(spec.nchannels)) else np.ascontiguousarray(block[:, :, wanted])
-        window = Window(spec.x, spec.y, spec.width, spec.height)
-        full = Window(spec.full_x, spec.full_y, spec.full_width, spec.full_height)
-        display = window if full.empty else full
         if image.format_name() == "dpx" and swaps_sides(orientation):
             window = display = Window(0, 0, spec.height, spec.width)
         colour = colour_of(spec, image.format_name())
