@@ -24,6 +24,7 @@ class Reading:
     view: str = ""
     needs_view: bool = False
     offset: int = 0
+    unsaid_space: str = "auto"
 
     def open(self, pattern: str, layer: str = "") -> Footage:
         """The footage of a pattern; a `layer` that was named with it goes before the one of the parameters.
@@ -39,6 +40,7 @@ class Reading:
             kind=self.kind,
             needs_view=self.needs_view,
             offset=self.offset,
+            unsaid_space=self.unsaid_space,
         )
 
 
@@ -58,6 +60,7 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
         view=params.get("view", ""),
         needs_view=main,
         offset=0 if main else params.get(entry.setting("Offset"), 0),
+        unsaid_space="auto" if main or mask else params["inputSpace"],
     )
 
 

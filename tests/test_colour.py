@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.footage import exr_attributes, ocio, primaries
 from nodes.footage.colour import by_name, from_linear_rec709, identify, to_linear_rec709
@@ -16,6 +17,7 @@ from nodes.footage.colour_names import OFFERED, all_names
 from nodes.footage.colour_space import LINEAR_REC709, SRGB, ColourSpace
 from nodes.footage.metadata import Attribute
 from nodes.footage.transfer import decode, encode
+from nodes.opening import reading
 
 OWN_CONFIG = """ocio_profile_version: 2
 roles: {default: raw, scene_linear: linear, aces_interchange: ap0}
@@ -46,6 +48,18 @@ def test_what_says_nothing() -> None:
     assert identify({}, "openexr") == LINEAR_REC709
     assert identify({}, "") == LINEAR_REC709
     assert identify({}, "png") == SRGB
+
+
+def test_a_plate_that_says_nothing_is_in_the_space_that_was_named_for_the_source() -> None:
+    """Its own tag and its format go first: an 8-bit picture is sRGB whatever the shot is in."""
+    assert identify({}, "openexr", "auto", "ACEScg").name == "lin_ap1"
+    assert identify({}, "", "auto", "ACEScg").name == "lin_ap1"
+    assert identify({}, "png", "auto", "ACEScg") == SRGB
+    assert identify(attributes(colorInteropID="lin_rec2020_scene"), "openexr", "auto", "ACEScg").name == "lin_rec2020"
+    assert identify({}, "openexr", "sRGB", "ACEScg") == SRGB
+    face = catalogue.find("background-matte")
+    for name, space in (("Source", "auto"), ("C", "ACEScg"), ("InM", "auto")):
+        assert reading(face, face.input(name), face.parse({"inputSpace": "ACEScg"})).unsaid_space == space
 
 
 @pytest.mark.parametrize(

@@ -19,17 +19,20 @@ from nodes.footage.transfer import decode, encode
 _FLOAT_FORMATS = ("openexr", "hdr", "")
 
 
-def identify(attributes: Mapping[str, Attribute], file_format: str, input_space: str = "auto") -> ColourSpace:
+def identify(
+    attributes: Mapping[str, Attribute], file_format: str, input_space: str = "auto", unsaid: str = "auto"
+) -> ColourSpace:
     """The colour space of a picture.
 
     `auto` goes by what the file says: `colorInteropID`, then `chromaticities`, then `oiio:ColorSpace`; a file that
-    says nothing is scene-linear Rec.709 where it holds floating-point numbers and sRGB where it does not. Anything else
+    says nothing is in the space `unsaid` where it holds floating-point numbers (`auto`: scene-linear Rec.709), and sRGB
+    where it does not. Anything else
     is the name of a space and overrules the file: `scene-linear Rec.709`, `ACEScg`, `sRGB`, an interop id such as
     `lin_ap0_scene`, or a space, alias or role of the OpenColorIO configuration ($OCIO, else OpenColorIO's built-in
     studio configuration). `file_format` is OpenImageIO's name for it; empty means a host's float image.
     Raises ParameterError for an unknown name.
     """
-    if input_space.strip() and input_space.strip().lower() != "auto":
+    if is_named(input_space):
         return by_name(input_space)
     for name in ("colorInteropID", "oiio:ColorSpace"):
         text = _text(attributes.get(name))
@@ -37,7 +40,14 @@ def identify(attributes: Mapping[str, Attribute], file_format: str, input_space:
             return space
         if name == "colorInteropID" and (space := _of_chromaticities(attributes)):
             return space
-    return LINEAR_REC709 if file_format in _FLOAT_FORMATS else SRGB
+    if file_format not in _FLOAT_FORMATS:
+        return SRGB
+    return by_name(unsaid) if is_named(unsaid) else LINEAR_REC709
+
+
+def is_named(space: str) -> bool:
+    """Whether a setting names a space, and does not leave it to the file."""
+    return space.strip().lower() not in ("", "auto")
 
 
 def by_name(name: str) -> ColourSpace:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nodes.errors import FootageError, ParameterError
 from nodes.footage import exr_attributes, oiio_input
-from nodes.footage.colour import by_name, identify
+from nodes.footage.colour import by_name, identify, is_named
 from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.exr_header import is_exr
 from nodes.footage.exr_reader import read_exr, views_of
@@ -48,10 +48,10 @@ class Footage:
     `pattern`: a path as `Sequence` describes it. `layer`, `view`, `part`: what to take of files that hold several
     pictures (`layers.pick_layer`); a pattern with `%V` takes the view from there. `needs_view`: a file without views
     is an error where one is asked for; otherwise it is the same for every view. `missing`: what a frame that is not
-    on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`.
-    `kind`: a `mask` is one channel, A (`mask_channel.as_mask`); its numbers are no colours unless `input_space` names a
-    space, from which they are decoded. `offset`: the frame n is the file's frame n + offset, wherever frames are
-    counted here.
+    on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`,
+    which is told `unsaid_space` as well. `kind`: a `mask` is one channel, A (`mask_channel.as_mask`); its numbers are
+    no colours unless `input_space` names a space, from which they are decoded. `offset`: the frame n is the file's
+    frame n + offset, wherever frames are counted here.
 
     May be used from several threads; nothing of a frame is kept. A frame that is there but damaged is always an error.
     Raises FootageError for a pattern that cannot be one, ParameterError for a wrong `missing` or `input_space`.
@@ -69,14 +69,15 @@ class Footage:
         kind: Kind = "plate",
         needs_view: bool = True,
         offset: int = 0,
+        unsaid_space: str = "auto",
     ) -> None:
         if missing not in get_args(Missing):
             raise ParameterError(f"Missing frames can be an error, hold or black, not {missing!r}.")
-        if input_space.strip().lower() not in ("", "auto"):
-            by_name(input_space)
+        for space in filter(is_named, (input_space, unsaid_space)):
+            by_name(space)
         self.sequence = Sequence.parse(pattern)
         self.missing = missing
-        self.input_space = input_space
+        self.input_space, self.unsaid_space = input_space, unsaid_space
         self.kind = kind
         self.offset = offset
         if self.sequence.has_view and not view:
@@ -84,7 +85,9 @@ class Footage:
         self._choice = Choice(layer, "" if self.sequence.has_view else view, part, kind, needs_view)
         self._view = view or None
         self._listing = Listing(self.sequence, self._view)
-        self._identity = Identity(self._stamp_of, repr((missing, input_space, layer, view, part, kind)).encode())
+        self._identity = Identity(
+            self._stamp_of, repr((missing, input_space, unsaid_space, layer, view, part, kind)).encode()
+        )
         self._lock = threading.Lock()
 
     def frame(self, frame: int) -> Frame:
@@ -257,7 +260,7 @@ class Footage:
             return LINEAR_REC709
         if picture.colour and not self._space_is_named():
             return picture.colour
-        return identify(picture.attributes, picture.file_format, self.input_space)
+        return identify(picture.attributes, picture.file_format, self.input_space, self.unsaid_space)
 
     def _space_is_named(self) -> bool:
         return self.input_space.strip().lower() not in ("", "auto")

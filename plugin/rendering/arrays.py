@@ -78,7 +78,8 @@ def array_footage(face: Face, given: Mapping[str, Any], params: Mapping[str, Any
     inputs = {}
     for entry in face.inputs:
         if given.get(entry.name) is not None:
-            colour = identify({}, "", reading(face, entry, params).input_space)
+            how = reading(face, entry, params)
+            colour = identify({}, "", how.input_space, how.unsaid_space)
             inputs[entry.name] = _frames(entry.name, given[entry.name], colour)
         elif not entry.optional:
             raise ParameterError(f"{face.command} needs {entry.name}: {entry.hint[0].lower()}{entry.hint[1:]}")
