@@ -41,7 +41,7 @@ from nodes.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from plugin.rendering.arrays import array_footage, is_clip
-from plugin.rendering.plan import Request, choose_passes, plan
+from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import ShotRender, Summary
 from plugin.worker.client import Job, Worker
 from plugin.worker.paths import resolve
@@ -153,7 +153,7 @@ def run(node: str, *, passes: Iterable[str] | None = None, **inputs_and_settings
     given = {names[key]: value for key, value in inputs_and_settings.items() if key in names}
     params = face.parse({key: value for key, value in inputs_and_settings.items() if key not in names})
     footage = array_footage(face, given, params)
-    wanted = [result.name for result in choose_passes(face, params, passes)]
+    wanted = [result.name for result in face.choose_passes(params, passes)]
     images: dict[str, list[Pixels]] = {}
     with _reached(params["device"]) as opened:
 

@@ -35,6 +35,7 @@ def checks() -> list[tuple[str, Callable[[], str]]]:
             for face in catalogue.all_faces()
             if registry.knows_node(face.id)
         ),
+        ("nodes", _nodes),
         ("natron", natron_check.check),
     ]
 
@@ -60,6 +61,12 @@ def _memory() -> str:
     if memory.available < ENOUGH_MEMORY:
         raise Finding(f"{text}: UHD frames may not fit, close other programs")
     return text
+
+
+def _nodes() -> str:
+    if wrong := catalogue.broken():
+        raise Finding("; ".join(other.sentence for other in wrong))
+    return ", ".join(face.command for face in catalogue.all_faces())
 
 
 def _weights_of(node: str) -> Callable[[], str]:

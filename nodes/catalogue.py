@@ -1,69 +1,104 @@
-"""Which nodes there are: the faces beside this file and those in the folders of `CLEANPLATE_NODE_PATH`."""
+"""Which nodes there are: the faces beside this file and those in the folders of `CLEANPLATE_NODE_PATH`.
+
+A face that is wrong hurts nobody but itself: the others are there, and `broken` says what is wrong with it.
+"""
 
 from __future__ import annotations
 
 import difflib
 import functools
-import importlib
-import importlib.util
 import os
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
-from nodes import face as faces
-from nodes.engine import Engine
-from nodes.errors import ParameterError
+from nodes import face_common, face_file
+from nodes.errors import FaceError, ParameterError
 from nodes.face import Face
 
 HOUSE = Path(__file__).parent
+VARIABLE = "CLEANPLATE_NODE_PATH"
+_SUFFIXES = (".yaml", ".yml")
+_PREFIX = "org.cleanplate."
 
 
-def folders() -> tuple[Path, ...]:
-    """Where faces are looked for: this package, then the folders of `CLEANPLATE_NODE_PATH`."""
-    extra = os.environ.get("CLEANPLATE_NODE_PATH", "")
-    return (HOUSE, *(Path(folder) for folder in extra.split(os.pathsep) if folder))
+@dataclass(frozen=True)
+class Broken:
+    """A face that cannot be used: a sentence that names the file, and what the node may be asked for by."""
+
+    sentence: str
+    names: frozenset[str] = frozenset()
 
 
 def all_faces() -> list[Face]:
-    """Every node's face, the house's own first."""
-    return list(_read(folders()).values())
+    """Every node's face that can be used, the house's own first."""
+    return list(_read(os.environ.get(VARIABLE, ""))[0])
+
+
+def broken() -> list[Broken]:
+    """What is wrong with the others, and with the folders that are named."""
+    return list(_read(os.environ.get(VARIABLE, ""))[1])
 
 
 def find(name: str) -> Face:
-    """The face with this id or command-line name. Raises ParameterError for a node that does not exist."""
-    for face in all_faces():
+    """The face with this id or command-line name.
+
+    Raises FaceError for a node whose face is wrong, ParameterError for one that does not exist.
+    """
+    faces = all_faces()
+    for face in faces:
         if name in (face.id, face.command):
             return face
-    commands = [face.command for face in all_faces()]
+    for other in broken():
+        if name in other.names:
+            raise FaceError(other.sentence)
+    commands = [face.command for face in faces]
     close = difflib.get_close_matches(name, commands, 1)
     hint = f"did you mean '{close[0]}'?" if close else "there are " + ", ".join(commands)
     raise ParameterError(f"there is no node '{name}': {hint}")
 
 
-def create_engine(face: Face) -> Engine:
-    """A new engine of the node; imports the node's module, and with it torch."""
-    ours = face.module.startswith("nodes.")
-    module = importlib.import_module(face.module) if ours else _import_beside(face)
-    engine: Engine = module.engine()
-    return engine
-
-
-def _import_beside(face: Face) -> ModuleType:
-    for folder in folders():
-        path = folder / f"{face.module}.py"
-        if path.is_file():
-            spec = importlib.util.spec_from_file_location(f"cleanplate_node_{face.module}", path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            spec.loader.exec_module(module)
-            return module
-    raise ParameterError(f"the engine {face.module}.py of node '{face.id}' is in none of the node folders")
-
-
 @functools.cache
-def _read(where: tuple[Path, ...]) -> dict[str, Face]:
-    paths = (path for folder in where for path in sorted(folder.glob("*.yaml")) if path != faces.COMMON)
-    return {face.id: face for face in map(faces.load, paths)}
+def _read(variable: str) -> tuple[tuple[Face, ...], tuple[Broken, ...]]:
+    """Takes the variable's value, so that who changes it is told anew."""
+    faces: list[Face] = []
+    wrong: list[Broken] = []
+    for folder in dict.fromkeys([HOUSE, *(Path(entry) for entry in variable.split(os.pathsep) if entry)]):
+        try:
+            paths = _yaml_files(folder)
+        except FaceError as error:
+            wrong.append(Broken(str(error)))
+            continue
+        for path in paths:
+            try:
+                face = face_file.load(path)
+                _refuse_double(face, faces)
+                faces.append(face)
+            except FaceError as error:
+                wrong.append(Broken(str(error), frozenset(face_file.names_in(path))))
+    return tuple(faces), tuple(wrong)
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """The faces of a folder, hidden files left out. Raises FaceError."""
+    if not folder.is_absolute():
+        whole = folder.expanduser().absolute()
+        raise FaceError(f"{VARIABLE} must name whole paths, since the worker works elsewhere: {whole}, not {folder}")
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise FaceError(f"{VARIABLE} names the folder {folder}, which cannot be read: {error.strerror}") from None
+    paths = [folder / name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    return [path for path in paths if path != face_common.FILE]
+
+
+def _refuse_double(face: Face, others: list[Face]) -> None:
+    for other in others:
+        if shared := _names(face) & _names(other):
+            raise FaceError(
+                f"{face.file}: '{shared.pop()}' is the name of the node in {other.file}: give it another id and command"
+            )
+
+
+def _names(face: Face) -> set[str]:
+    """What a node is called in any door, capitals aside."""
+    return {face.id.removeprefix(_PREFIX).casefold(), face.command.casefold()}

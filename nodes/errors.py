@@ -21,6 +21,10 @@ class ParameterError(CleanplateError):
     """A parameter or input of a node is unknown, out of range or contradicts another: wrong for every frame."""
 
 
+class FaceError(ParameterError):
+    """A node's face, or the engine beside it, is not what it has to be; names the file."""
+
+
 class WorkerError(CleanplateError):
     """The worker process could not be started, does not answer or speaks another version."""
 

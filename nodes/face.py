@@ -1,4 +1,4 @@
-"""A node's face: what a compositor sees of it, read from `nodes/<node>.yaml`.
+"""A node's face: what a compositor sees of it. `nodes/face_file.py` reads it from `nodes/<node>.yaml`.
 
 Both doors, the command line and the OpenFX adapter, are generated from faces; nothing here needs torch.
 """
@@ -6,18 +6,17 @@ Both doors, the command line and the OpenFX adapter, are generated from faces; n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from nodes.errors import ParameterError
 
-COMMON = Path(__file__).with_name("common.yaml")
 ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 TYPES = ("float", "int", "bool", "choice", "string", "file")
+# In bytes: channels and files may have 255, with what else stands in their names.
+LONGEST_LAYER = 200
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,9 @@ class Face:
     """`command` is the name on the command line; `label` and `group` are what a host's menu shows.
 
     `passes` are those that a frame always has, `variable` those that depend on parameters. A `temporal` node looks at
-    earlier frames, one that `looks_ahead` at later ones as well, unless a parameter has a value under which each frame
-    stands `alone`. Where `weights_optional`, it can do without some.
+    earlier frames, one that `looks_ahead` at later ones as well, unless a parameter has one of the values under which
+    each frame stands `alone`. Where `weights_optional`, it can do without some. `module` is where its engine is, `file`
+    the face's own file.
     """
 
     id: str
@@ -147,9 +147,10 @@ class Face:
     module: str = ""
     temporal: bool = False
     looks_ahead: bool = False
-    alone: Mapping[str, Any] = field(default_factory=dict)
+    alone: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     weights_optional: bool = False
     variable: tuple[Pass, ...] = ()
+    file: str = ""
 
     def passes_for(self, params: Mapping[str, Any]) -> tuple[Pass, ...]:
         """The passes of a frame with these parameters: the fixed ones and those of each name that is asked for.
@@ -160,18 +161,37 @@ class Face:
         for entry in self.variable:
             if entry.when and not params[entry.when]:
                 continue
-            names = [name.strip() for name in str(params[entry.each]).split(",") if name.strip()]
+            names = listed(str(params[entry.each]))
             if not names:
-                raise ParameterError(f"'{entry.when}' needs names: list them in '{entry.each}'")
-            layers = dict.fromkeys(layer_name(name) for name in names)
-            passes += [replace(entry, name=f"{entry.name} {layer}", layer=layer) for layer in layers]
+                raise ParameterError(f"'{entry.when or entry.name}' needs names: list them in '{entry.each}'")
+            taken = [result.layer for result in passes]
+            layers = zip(layer_names(names).values(), layer_names(names, taken).values(), strict=True)
+            passes += [replace(entry, name=f"{entry.name} {name}", layer=layer) for name, layer in layers]
         return tuple(passes)
 
     def frames_behind(self, frame: int, footage: tuple[int, int], params: Mapping[str, Any]) -> tuple[int, int]:
         """First and last frame of an input that a frame may depend on; `footage` has frames from and to these."""
-        if not self.temporal or any(params[name] == value for name, value in self.alone.items()):
+        if not self.temporal or any(params[name] in values for name, values in self.alone.items()):
             return frame, frame
         return min(footage[0], frame), max(footage[1], frame) if self.looks_ahead else frame
+
+    def choose_passes(self, params: Mapping[str, Any], wanted: Iterable[str] | None) -> tuple[Pass, ...]:
+        """Those of `passes_for` that are called by their name or layer; None means all.
+
+        Raises ParameterError for one that is not there.
+        """
+        passes = self.passes_for(params)
+        if wanted is None:
+            return passes
+        chosen = set()
+        for name in wanted:
+            found = [r for r in passes if name == r.name] or [
+                r for r in passes if name.strip() and layer_name(name) in (layer_name(r.name), layer_name(r.layer))
+            ]
+            if not found:
+                raise ParameterError(_unknown("pass", name, self.command, [result.name for result in passes]))
+            chosen.add(found[0].name)
+        return tuple(result for result in passes if result.name in chosen)
 
     def parameter(self, name: str) -> Parameter:
         for parameter in self.parameters:
@@ -193,87 +213,45 @@ class Face:
         return values
 
 
+def listed(text: str) -> list[str]:
+    """The names in a text that separates them by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def layer_name(name: str) -> str:
     """A name as an EXR layer can have it: `traffic light` becomes `traffic_light`."""
-    return "".join(c if c.isalnum() else "_" for c in name.strip().lower())
+    plain = unicodedata.normalize("NFC", name).strip().lower()
+    return _shortened("".join(c if c.isalnum() else "_" for c in plain), LONGEST_LAYER)
+
+
+def layer_names(names: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """A layer for each name, all different and none of those that are `taken`: a number is added where need be.
+
+    Names that differ only in capitals, spaces, hyphens and underscores are one; the first stands for all.
+    """
+    layers: dict[str, str] = {}
+    used = {layer.casefold() for layer in taken}
+    seen: set[str] = set()
+    for name in names:
+        plain = "".join(c for c in unicodedata.normalize("NFC", name).lower() if c not in " -_")
+        if plain in seen:
+            continue
+        seen.add(plain)
+        layer, number = layer_name(name), 1
+        while layer.casefold() in used:
+            number += 1
+            layer = f"{_shortened(layer_name(name), LONGEST_LAYER - 8)}_{number}"
+        used.add(layer.casefold())
+        layers[name] = layer
+    return layers
+
+
+def _shortened(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")
 
 
 def _unknown(what: str, name: str, node: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean '{close[0]}'?" if close else "it has " + ", ".join(known)
+    listing = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    hint = f"did you mean '{close[0]}'?" if close else f"it has {listing}"
     return f"{node} has no {what} '{name}': {hint}"
-
-
-def load(path: Path) -> Face:
-    """Reads a face and appends the parameters common to all nodes. Raises ParameterError on a face that is wrong."""
-    data = yaml.safe_load(path.read_text("utf-8"))
-    common = yaml.safe_load(COMMON.read_text("utf-8"))
-    passes = tuple(_make(Pass, entry, path) for entry in data["passes"])
-    inputs = tuple(_make(Input, entry, path) for entry in data["inputs"])
-    entries = data["parameters"] + _brought_by(inputs, common, data["parameters"]) + common["parameters"]
-    parameters = [_make(Parameter, entry, path) for entry in entries]
-    for parameter in parameters:
-        if parameter.type not in TYPES or parameter.parse(parameter.default) != parameter.default:
-            raise ParameterError(f"{path}: parameter '{parameter.name}' has a wrong type or default")
-    names = [p.name for p in parameters]
-    if len(set(names)) != len(names):
-        raise ParameterError(f"{path}: a parameter name stands twice")
-    return Face(
-        id=data["id"],
-        command=data["command"],
-        label=data["label"],
-        group=data["group"],
-        version=data["version"],
-        description=data["description"].strip(),
-        inputs=inputs,
-        parameters=tuple(parameters),
-        passes=tuple(entry for entry in passes if not entry.each),
-        variable=tuple(entry for entry in passes if entry.each),
-        module=data.get("module", f"nodes.{path.stem}"),
-        temporal=bool(data.get("temporal", False)),
-        looks_ahead=data.get("temporal") == "whole",
-        alone=data.get("alone", {}),
-        weights_optional=data.get("weights") == "optional",
-    )
-
-
-def _brought_by(inputs: tuple[Input, ...], common: Mapping[str, Any], own: list[Any]) -> list[dict[str, Any]]:
-    """What each input besides the first brings with it, after its kind, and each kind once; the face's own go first."""
-    kinds = dict.fromkeys(entry.kind for entry in inputs[1:])
-    made = [dict(one) for kind in kinds for one in common["of_kind"].get(kind, ())]
-    for entry in inputs[1:]:
-        for one in common["of_input"].get(entry.kind, ()):
-            words = {"{label}": entry.label, "{what}": entry.label.lower(), "{option}": entry.option}
-            text = {key: _filled(value, words) for key, value in one.items()}
-            made.append(text | {"name": entry.setting(one["name"])})
-    taken = {one["name"] for one in own}
-    return [one for one in made if one["name"] not in taken]
-
-
-def _filled(value: Any, words: Mapping[str, str]) -> Any:
-    """A template's text with the words of an input in it; spellings that come out the same stand once."""
-    if isinstance(value, list):
-        return list(dict.fromkeys(_filled(one, words) for one in value))
-    for place, word in words.items():
-        value = value.replace(place, word) if isinstance(value, str) else value
-    return value
-
-
-def _make(kind: type, entry: Mapping[str, Any], path: Path) -> Any:
-    values = dict(entry)
-    for key in ("choices", "choice_hints", "channels", "display", "options"):
-        if key in values:
-            values[key] = tuple(values[key])
-    if "choices" in values:
-        # YAML takes a bare `off` for a truth value.
-        values["choices"] = tuple(
-            {True: "on", False: "off"}.get(c, c) if isinstance(c, bool) else str(c) for c in values["choices"]
-        )
-    if "enabled_by" in values:
-        values["enabled_by"] = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in values["enabled_by"].items()}
-    if isinstance(values.get("hint"), str):
-        values["hint"] = " ".join(values["hint"].split())
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ParameterError(f"{path}: {error}") from None

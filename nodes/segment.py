@@ -17,7 +17,7 @@ from models.weights import WeightsError, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
 from nodes.errors import FootageError, ParameterError
-from nodes.face import layer_name
+from nodes.face import layer_names, listed
 from nodes.footage.frame import Frame
 from nodes.ladder import descend
 from nodes.network import choose_weights, run_guarded
@@ -182,8 +182,11 @@ class Segment:
 
         layers = {}
         if params["classLayers"]:
-            names = [f"class {layer_name(network.names.names[i])}" for i in network.chosen]
-            layers = dict(zip(names, map(matte, maps.chosen), strict=True))
+            # By the names that were asked for, as the face has it: `trafficlight` finds the class `traffic light`.
+            asked = listed(params["classes"]) or [network.names.names[i] for i in network.chosen]
+            for name, layer in layer_names(asked).items():
+                place = network.chosen.index(network.names.index(name))
+                layers[f"class {layer}"] = matte(maps.chosen[place])
         return matte(maps.chosen.sum(0)), layers
 
 

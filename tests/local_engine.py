@@ -12,6 +12,7 @@ import torch
 import models
 from nodes import catalogue
 from nodes.engine import Passes, WeightsInfo
+from nodes.engine_file import create_engine
 from nodes.errors import FootageError
 from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
 from nodes.footage.frame import Frame
@@ -128,4 +129,4 @@ def render(node: str, frame: int, inputs: ArrayInputs, device: LocalDevice, **se
     """One frame of a node with the given parameters."""
     face = catalogue.find(node)
     with torch.inference_mode():
-        return catalogue.create_engine(face).render(frame, face.parse(settings), inputs, device)
+        return create_engine(face).render(frame, face.parse(settings), inputs, device)

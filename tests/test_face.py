@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes import catalogue, face
+from nodes import catalogue
 from nodes.errors import ParameterError
 
 FACES = catalogue.all_faces()
@@ -57,21 +57,60 @@ def test_an_unknown_node_is_named_with_the_nearest_one():
         catalogue.find("video-mat")
 
 
-def test_a_face_with_a_mistake_is_refused_by_name(tmp_path):
-    path = tmp_path / "odd.yaml"
-    path.write_text(
-        "{id: Odd, command: odd, label: Odd, group: x, version: 1, description: x, inputs: [], passes: [],"
-        " parameters: [{name: size, label: Size, type: int, default: 9, maximum: 3, minimum: 0, hint: x.}]}"
-    )
-    with pytest.raises(ParameterError, match="'size' cannot be 9"):
-        face.load(path)
+PARAMS = {"classes": "wire", "classLayers": True}
+SEGMENT = catalogue.find("segment")
 
 
-def test_nodes_in_other_folders_are_found(tmp_path, monkeypatch):
-    (tmp_path / "studio_key.yaml").write_text(
-        "{id: StudioKey, command: studio-key, label: Studio Key, group: x, version: 1, description: x, inputs: [],"
-        " parameters: [], passes: [], module: studio_key}"
-    )
-    (tmp_path / "studio_key.py").write_text("def engine():\n    return 'an engine'\n")
-    monkeypatch.setenv("CLEANPLATE_NODE_PATH", str(tmp_path))
-    assert catalogue.create_engine(catalogue.find("studio-key")) == "an engine"
+def layers(classes):
+    return {p.name: p.layer for p in SEGMENT.passes_for({**PARAMS, "classes": classes}) if p.name.startswith("class ")}
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ("traffic light, Wire", {"class traffic_light": "traffic_light", "class wire": "wire"}),
+        ("wire,WIRE, wi-re ,w i r e", {"class wire": "wire"}),
+        ("c++, c#", {"class c__": "c__", "class c_": "c_"}),
+        ("c++, c##", {"class c__": "c__", "class c___2": "c___2"}),
+        ("Matte, ids", {"class matte": "matte_2", "class ids": "ids_2"}),
+        ("Möbel, Mo\u0308bel, 椅子", {"class möbel": "möbel", "class 椅子": "椅子"}),
+    ],
+)
+def test_layers_are_called_by_class_and_differ(classes, expected):
+    assert layers(classes) == expected
+
+
+@given(st.lists(st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), max_size=300), max_size=20))
+def test_any_names_of_classes_make_layers_that_a_file_can_hold(names):
+    try:
+        passes = SEGMENT.passes_for({**PARAMS, "classes": ",".join(names)})
+    except ParameterError:
+        assert not any(name.strip() for name in names)
+        return
+    channels = [f"{p.layer}.{c}" for p in passes for c in p.channels]
+    assert len({channel.casefold() for channel in channels}) == len(channels)
+    assert len({p.name.casefold() for p in passes}) == len(passes)
+    assert all(len(channel.encode()) < 255 and channel.isprintable() for channel in channels)
+    assert all(len(f"{p.name}.1001.exr".encode()) < 255 for p in passes)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (["alpha"], ["alpha"]),
+        (["matte", "confidence"], ["alpha", "confidence"]),
+        (["class traffic_light"], ["class traffic_light"]),
+        (["Traffic Light"], ["class traffic_light"]),
+        (["class Traffic Light", "ids"], ["ids", "class traffic_light"]),
+    ],
+)
+def test_passes_are_chosen_by_name_layer_or_class(wanted, found):
+    params = {**PARAMS, "classes": "wire, traffic light"}
+    assert [entry.name for entry in SEGMENT.choose_passes(params, wanted)] == found
+
+
+def test_a_pass_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(ParameterError, match="no pass 'alfa': did you mean 'alpha'"):
+        SEGMENT.choose_passes(PARAMS, ["alfa"])
+    with pytest.raises(ParameterError, match="no pass '': it has premultiplied, alpha"):
+        SEGMENT.choose_passes(PARAMS, [""])

@@ -16,6 +16,7 @@ from models.hrnet_ocr import OCROutput, normalize, resize_logits
 from models.hrnet_ocr.heads import MEAN, STD
 from models.tiles import blended, spans
 from nodes import catalogue
+from nodes.engine_file import create_engine
 from nodes.errors import ParameterError
 from nodes.picture import srgb_encode
 from nodes.segmenting.mattes import levels, snapped
@@ -330,7 +331,7 @@ def test_a_window_of_neighbours_is_averaged_whatever_was_rendered_before():
 
 
 def test_the_window_ends_with_the_shot_and_asks_ahead():
-    engine = catalogue.create_engine(catalogue.find("Segment"))
+    engine = create_engine(catalogue.find("Segment"))
     face = catalogue.find("Segment")
     inputs = ArrayInputs(Source={n: picture(coloured()) for n in range(1, 6)})
     params = face.parse({"smoothFrames": 2})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,4 +173,4 @@ def _texts(raw: Iterable[Any] | None) -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    return "".join(c for c in name.lower() if c not in " -_")
+    return "".join(c for c in unicodedata.normalize("NFC", name).lower() if c not in " -_")

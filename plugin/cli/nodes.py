@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 import textwrap
 from typing import Any
 
@@ -29,6 +30,9 @@ def run(options: argparse.Namespace) -> int:
         for face in catalogue.all_faces():
             print(f"{face.command:<18}{face.label} ({face.id})")
             print(_wrapped(face.description, 18))
+    if not options.node:
+        for other in catalogue.broken():
+            print(f"cleanplate: {other.sentence}", file=sys.stderr)
     return 0
 
 

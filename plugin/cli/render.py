@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from nodes import catalogue
-from nodes.errors import ParameterError
-from nodes.face import Parameter
+from nodes.errors import FaceError, ParameterError
+from nodes.face import Face, Parameter
 from nodes.footage.compression import KNOWN, SOURCE
 from nodes.footage.frame_list import format_frames
 from plugin.rendering import used_weights
@@ -30,14 +32,9 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("node", metavar="NODE", help="what to render, such as background-matte")
-    options = dict.fromkeys(entry.option for face in catalogue.all_faces() for entry in face.inputs)
-    for option in options:
-        parser.add_argument(f"--{option}", metavar="FILE[:LAYER]", dest=f"{FOOTAGE}{option}", help=_input_help(option))
+    footage, shorthands = parser.add_argument_group("footage"), parser.add_argument_group("parameters of nodes")
     parser.add_argument("--frames", metavar="A-B[xSTEP]", help="frames to render, default: all of the source")
     parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as out/matte.####.exr")
-    for option, parameter in _shorthands().items():
-        metavar = "N" if parameter.type == "int" else "NAME"
-        parser.add_argument(f"--{option}", metavar=metavar, dest=f"{SETTING}{option}", help=_first_sentence(parameter))
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of the node"
     )
@@ -46,7 +43,20 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--compression", metavar="C[:LEVEL]", default="zip", help=_compression_help())
     parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
+    meanings = _shorthands()
+    for face in catalogue.all_faces():
+        for entry in face.inputs:
+            _offer(footage, entry.option, FOOTAGE, "FILE[:LAYER]", entry.hint.replace("%", "%%"))
+        for option in (option for parameter in face.parameters for option in parameter.options):
+            metavar = "N" if meanings[option].type == "int" else "NAME"
+            _offer(shorthands, option, SETTING, metavar, _first_sentence(meanings[option]))
     parser.set_defaults(run=run)
+
+
+def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
+    """Adds what a face asks for, the first wins; what the command has already is refused when the node is used."""
+    with contextlib.suppress(argparse.ArgumentError):
+        group.add_argument(f"--{option}", metavar=metavar, dest=f"{kind}{option}", help=text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 def request_of(options: argparse.Namespace) -> Request:
     """What the command line asks for. Raises ParameterError."""
+    _refuse_taken_options(catalogue.find(options.node), vars(options))
     given = {
         name.removeprefix(FOOTAGE): value for name, value in vars(options).items() if name.startswith(FOOTAGE) and value
     }
@@ -92,6 +103,16 @@ def request_of(options: argparse.Namespace) -> Request:
         options.compression,
         options.overwrite,
     )
+
+
+def _refuse_taken_options(face: Face, offered: Mapping[str, Any]) -> None:
+    wanted = [(FOOTAGE, entry.option, f"input '{entry.name}'") for entry in face.inputs]
+    wanted += [(SETTING, option, f"parameter '{p.name}'") for p in face.parameters for option in p.options]
+    for kind, option, what in wanted:
+        if f"{kind}{option}" not in offered:
+            raise FaceError(
+                f"{face.file}: the {what} cannot have the option --{option}, which means something else here"
+            )
 
 
 def _settings(options: argparse.Namespace) -> dict[str, str]:
@@ -127,14 +148,6 @@ def _shorthands() -> dict[str, Parameter]:
 def _first_sentence(parameter: Parameter) -> str:
     sentence = re.split(r"(?<=[.:;]) ", parameter.hint)[0].rstrip(".:;")
     return sentence.replace("%", "%%")
-
-
-def _input_help(option: str) -> str:
-    for face in catalogue.all_faces():
-        for entry in face.inputs:
-            if entry.option == option:
-                return entry.hint.replace("%", "%%")
-    return ""
 
 
 def _compression_help() -> str:

@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("--bundle", action="store_true")
     options = parser.parse_args()
     faces = catalogue.all_faces()
+    for other in catalogue.broken():
+        print(f"left out: {other.sentence}", file=sys.stderr)
     if options.bundle:
         write_bundle(options.folder, faces)
     else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.errors import ParameterError
-from nodes.face import Face, Pass
 from nodes.footage import compression
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
@@ -63,7 +62,7 @@ def plan(request: Request) -> Plan:
         raise ParameterError(f"{request.out} is one file for {len(frames)} frames: put #### where the number belongs")
     if not out.pattern.lower().endswith(".exr"):
         raise ParameterError(f"{request.out} does not end in .exr: passes are written as OpenEXR")
-    passes = choose_passes(face, params, request.passes)
+    passes = face.choose_passes(params, request.passes)
     chosen = used_weights.planned(face, params)
     digest = used_weights.digest(chosen)
     shot = Shot(
@@ -81,17 +80,6 @@ def plan(request: Request) -> Plan:
     )
     shot.guard.refuse(path for frame in frames for path in shot.paths(frame))
     return Plan(shot, chosen, params["device"])
-
-
-def choose_passes(face: Face, params: Mapping[str, Any], wanted: Iterable[str] | None) -> tuple[Pass, ...]:
-    """The passes of these names, in the node's order; None means all. Raises ParameterError for one it has not."""
-    passes = face.passes_for(params)
-    if wanted is None:
-        return passes
-    known, wanted = {result.name: result for result in passes}, list(wanted)
-    if unknown := [name for name in wanted if name not in known]:
-        raise ParameterError(f"{face.command} has no pass '{unknown[0]}': it has {', '.join(known)}")
-    return tuple(result for result in passes if result.name in wanted)
 
 
 def _files_named(face: Face, params: Mapping[str, Any]) -> list[str]:

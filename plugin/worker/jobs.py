@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from nodes.engine import Engine, Passes
-from nodes.errors import ParameterError
+from nodes.engine_file import checked
 from nodes.face import Face
 from nodes.footage.frame import Frame
 from plugin.worker import frames
@@ -112,6 +112,7 @@ class Job:
         began = time.perf_counter()
         passes = device.compute(lambda: engine.render(request.frame, params, inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)
+        checked(passes, face, request.passes, {result.name: len(result.channels) for result in face.passes})
         passes = dataclasses.replace(passes, weights=device.weights_used())
         passes.info.setdefault("device", self._accelerator.name)
         passes.info.setdefault("precision", device.precision)
@@ -119,12 +120,9 @@ class Job:
         self._place.leave()
         self._state = "sending"
         self.inputs.check_cancelled()
-        self._send(face, passes, milliseconds)
+        self._send(passes, milliseconds)
 
-    def _send(self, face: Face, passes: Passes, milliseconds: float) -> None:
-        for name in self.request.passes:
-            if name not in passes.images:
-                raise ParameterError(f"{face.label} has no pass '{name}': it has " + ", ".join(passes.images))
+    def _send(self, passes: Passes, milliseconds: float) -> None:
         message, buffer = frames.result(
             self._client.outgoing, self.request.job, passes, self.request.passes, milliseconds
         )

@@ -15,6 +15,7 @@ import torch
 
 from nodes import catalogue
 from nodes.engine import Engine
+from nodes.engine_file import create_engine
 from nodes.face import Face
 from plugin.worker import identity, memory
 from plugin.worker.connection import receive_now, send_now
@@ -222,7 +223,7 @@ class Server:
         # Importing a network takes seconds in which clients are still greeted.
         with self._importing:
             if face.id not in self._engines:
-                self._engines[face.id] = catalogue.create_engine(face)
+                self._engines[face.id] = create_engine(face)
             return face, self._engines[face.id]
 
     def status(self) -> Status:
