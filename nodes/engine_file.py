@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from nodes.engine import Engine, Passes
-from nodes.errors import CleanplateError, FaceError
+from nodes.errors import CleanplateError, FaceError, ParameterError
 from nodes.face import Face
 from nodes.footage.window import Window
 
@@ -48,7 +48,8 @@ def create_engine(face: Face) -> Engine:
 def checked(passes: Passes, face: Face, wanted: Iterable[str], channels: dict[str, int]) -> Passes:
     """What an engine's `render` returned, if it is what the face promises: the `wanted` passes, of the window's size.
 
-    `channels` says how many each pass has, as far as the face says it. Raises FaceError.
+    `channels` says how many each pass has, as far as the face says it. Raises FaceError, and ParameterError for a
+    pass that nobody promised.
     """
     engine = f"the engine of {face.label}"
     if not isinstance(passes, Passes) or not isinstance(passes.images, dict) or not isinstance(passes.window, Window):
@@ -57,7 +58,10 @@ def checked(passes: Passes, face: Face, wanted: Iterable[str], channels: dict[st
     for name in wanted:
         image = passes.images.get(name)
         if image is None:
-            raise FaceError(f"{engine} gave no pass '{name}', only {', '.join(map(str, passes.images)) or 'none'}")
+            there = ", ".join(map(str, passes.images)) or "none"
+            if name in channels:
+                raise FaceError(f"{engine} gave no pass '{name}', only {there}")
+            raise ParameterError(f"{face.label} has no pass '{name}': it has {there}")
         if not isinstance(image, np.ndarray) or image.dtype != np.float32:
             kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
             raise FaceError(f"{engine} gave the pass '{name}' as {kind}: it must be an array of float32")
