@@ -10,6 +10,7 @@ from typing import Any
 from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.face import Face
 from nodes.footage import compression
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
