@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.bgmv2 import MattingRefine, RefineOutput
+from models.wording import footage
 from nodes.aligning.align import Registration, estimate_registration, warp_plate
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import ParameterError
@@ -59,7 +60,7 @@ class BackgroundMatte:
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         if not inputs.connected("C"):
-            raise ParameterError("there is no clean plate: connect one to the input C, or name it with --plate")
+            raise ParameterError(f"there is no clean plate: {footage('C', 'plate', 'plateFile')}")
         source = inputs.frame("Source", frame)
         plate_frame = laid_on("clean plate", inputs.frame("C", frame), source)
         proxy = make_proxy(source, params["exposure"], device.torch_device)

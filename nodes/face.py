@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from models import wording
 from nodes.errors import ParameterError
 
 ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
@@ -71,12 +72,14 @@ class Parameter:
         try:
             parsed = self._convert(value)
         except (TypeError, ValueError):
-            raise ParameterError(f"parameter '{self.name}' cannot be '{value}': it is {self._expected()}") from None
+            raise ParameterError(
+                f"{wording.parameter(self.name)} cannot be '{value}': it is {self._expected()}"
+            ) from None
         if self.type in ("float", "int"):
             low = self.minimum if self.minimum is not None else float("-inf")
             high = self.maximum if self.maximum is not None else float("inf")
             if not low <= parsed <= high:
-                raise ParameterError(f"parameter '{self.name}' cannot be {parsed}: it is {self._expected()}")
+                raise ParameterError(f"{wording.parameter(self.name)} cannot be {parsed}: it is {self._expected()}")
         return parsed
 
     def _convert(self, value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from models.wording import parameter, setting
 from nodes.engine import Device, Params, WeightsInfo
 from nodes.errors import ParameterError
 
@@ -29,8 +30,8 @@ def choose_weights(
     weights = device.weights_of(params["weights"], network, wanted)
     if size != "auto" and weights.options.get(size_parameter) != size:
         raise ParameterError(
-            f"'{size_parameter}' is {size}, but the weights '{weights.name}' were trained for "
-            f"{weights.options.get(size_parameter)}: set '{size_parameter}' to auto or choose other weights"
+            f"{parameter(size_parameter)} is {size}, but the weights '{weights.name}' were trained for "
+            f"{weights.options.get(size_parameter)}: {setting(size_parameter, 'auto')} or choose other weights"
         )
     return weights.path or weights.name, weights
 

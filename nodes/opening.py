@@ -8,6 +8,7 @@ from typing import Any
 
 from nodes.errors import FootageError
 from nodes.face import Face, Input
+from nodes.footage.numbered import sequence_of
 from nodes.footage.picture import Kind
 from nodes.footage.reader import Footage, Missing
 from nodes.footage.sequence import Sequence
@@ -15,7 +16,10 @@ from nodes.footage.sequence import Sequence
 
 @dataclass(frozen=True)
 class Reading:
-    """What decides how an input's files are read; `Footage` says what the values mean."""
+    """What decides how an input's files are read; `Footage` says what the values mean.
+
+    `numbered`: a single file is the frame that its name says, not a still.
+    """
 
     layer: str = ""
     missing: Missing = "error"
@@ -25,6 +29,7 @@ class Reading:
     needs_view: bool = False
     offset: int = 0
     unsaid_space: str = "auto"
+    numbered: bool = False
 
     def open(self, pattern: str, layer: str = "") -> Footage:
         """The footage of a pattern; a `layer` that was named with it goes before the one of the parameters.
@@ -32,7 +37,7 @@ class Reading:
         Raises FootageError or ParameterError; whether there are files is not looked at.
         """
         return Footage(
-            pattern,
+            sequence_of(pattern) if self.numbered else pattern,
             layer or self.layer,
             self.missing,
             self.input_space,
@@ -61,6 +66,7 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
         needs_view=main,
         offset=0 if main else params.get(entry.setting("Offset"), 0),
         unsaid_space="auto" if main or mask else params["inputSpace"],
+        numbered=main and not params.get("stillSource", False),
     )
 
 

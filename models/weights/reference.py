@@ -15,6 +15,7 @@ from models.weights import hashes, registry, remedies, store
 from models.weights.checkpoint import SUFFIXES, open_file
 from models.weights.errors import BadFile, WeightsError
 from models.weights.safetensors_file import read_metadata
+from models.wording import parameter
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def choose(
     if text.strip():
         return resolve(text, node if known else None)
     if not known:
-        raise WeightsError(f"{node} has no weights of its own; name some with its parameter 'weights'")
+        raise WeightsError(f"{node} has no weights of its own; name some with {parameter('weights')}")
     return default_for(node, options, networks)
 
 

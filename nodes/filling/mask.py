@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from nodes import wording
+from models import wording
 from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Inputs, Params
 from nodes.errors import FrameError

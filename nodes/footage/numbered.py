@@ -6,7 +6,9 @@ import os
 import re
 from dataclasses import dataclass
 
+from models.wording import setting
 from nodes.errors import FootageError
+from nodes.footage.sequence import Sequence
 
 # A number between the usual marks, or three and more digits behind a letter; v012 is a version.
 _NUMBER = re.compile(r"(?:(?<=[._-])|^)(?:(?<=[._])-)?\d+(?=[._-]|$)|(?<=[A-Za-uw-z])(?<![._-][vV])\d{3,}(?=[._-]|$)")
@@ -19,6 +21,22 @@ class Numbered:
     pattern: str
     frame: int
     others: int
+
+
+def sequence_of(path: str) -> str:
+    """What a source that is named by one file means: the sequence whose only frame it is, else the file itself.
+
+    Raises FootageError where it is one of several, which are hardly all the same.
+    """
+    one = numbered(path) if os.path.isfile(path) else None
+    if one is None:
+        return path
+    if one.others:
+        raise FootageError(
+            f"{path} is one of {one.others + 1} numbered files: write {one.pattern} for all of them, or "
+            f"{setting('stillSource', 'on')} to use this one at every frame."
+        )
+    return one.pattern if Sequence.parse(one.pattern).frames() == [one.frame] else path
 
 
 def numbered(path: str) -> Numbered | None:

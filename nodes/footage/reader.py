@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from models.wording import setting
 from nodes.errors import FootageError, ParameterError
 from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.colour import by_name, identify, is_named
@@ -195,7 +196,7 @@ class Footage:
             frames = self._frames()
             raise FootageError(
                 f"Frame {frame} is missing: {path} does not exist (there are {format_frames(frames)[:120]}); "
-                "set missing frames to hold or black to go on without it."
+                f"{setting('missingFrames', 'hold', 'black')} to go on without it."
             )
         if self.missing == "black":
             return None, path

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.wording import parameter
 from nodes.engine import Inputs
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
@@ -20,7 +21,8 @@ def set_levels(alpha: Tensor, black: float, white: float) -> Tensor:
     """Alpha with everything up to `black` at 0 and from `white` on at 1. Raises ParameterError if they cross."""
     if black >= white:
         raise ParameterError(
-            f"'alphaBlack' is {black:g} and 'alphaWhite' {white:g}: the black point must lie below the white point"
+            f"{parameter('alphaBlack')} is {black:g} and {parameter('alphaWhite')} {white:g}: "
+            "the black point must lie below the white point"
         )
     if (black, white) == (0.0, 1.0):
         return alpha

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from models.hrnet_ocr import LARGEST_SCALE, MOST_SCALES, SMALLEST_SCALE
+from models.wording import parameter
 from nodes.errors import ParameterError
 from nodes.picture import to_pixels
 
@@ -42,7 +43,7 @@ def scales(text: str, best: Sequence[float]) -> tuple[float, ...]:
         found = ()
     if not 0 < len(found) <= MOST_SCALES or not all(SMALLEST_SCALE <= s <= LARGEST_SCALE for s in found):
         raise ParameterError(
-            f"'scales' cannot be '{text}': it is one to {MOST_SCALES} numbers from {SMALLEST_SCALE:g} to "
+            f"{parameter('scales')} cannot be '{text}': it is one to {MOST_SCALES} numbers from {SMALLEST_SCALE:g} to "
             f"{LARGEST_SCALE:g}, such as 1 or 0.75, 1, 1.25"
         )
     return found

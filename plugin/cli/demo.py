@@ -20,6 +20,10 @@ from plugin.cli.remove import mask_pattern
 from plugin.demo import rigs as demo_rigs
 from plugin.demo import shot as demo_shot
 from plugin.demo.contact_sheet import contact_sheet, over
+from plugin.rendering.course import one_course
+
+# Of removal there are two: finding and filling.
+RENDERS = 4
 
 
 def add_parser(commands: Any) -> None:
@@ -38,9 +42,10 @@ def run(options: argparse.Namespace) -> int:
     frames = f"{demo_shot.FIRST}-{demo_shot.FIRST + demo_shot.COUNT - 1}"
     key = ["render", "background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", keyed]
     video = ["render", "video-matte", "--source", source, "--frames", frames, "--out", people]
-    for command in (key, video, ["remove", "--source", rigged, "--out", cleaned]):
-        if status := _shown(command, options.device):
-            return status
+    with one_course(RENDERS):
+        for command in (key, video, ["remove", "--source", rigged, "--out", cleaned]):
+            if status := _shown(command, options.device):
+                return status
     sheet = f"{folder}/contact_sheet.png"
     write_preview(sheet, show(source, plate, keyed, people, rigged, cleaned), linear=False)
     print(f"The shots:      {source}\n                {rigged}")

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
+from models import wording
 from nodes.errors import Cancelled, CleanplateError
 from plugin.cli.quiet import libraries_quiet
 from plugin.cli.usage import Parser, negative_values_joined
-from plugin.cli.words import say_error
+from plugin.cli.words import SHELL, say_error
 
 # Command -> module, in the order of the help. Modules are imported when their command is asked for.
 COMMANDS = {
@@ -35,7 +36,11 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[], None] = lam
 
     `ready` is called when the command is loaded: from then on a KeyboardInterrupt is answered.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with wording.speaking(SHELL):
+        return _answered(list(sys.argv[1:] if arguments is None else arguments), ready)
+
+
+def _answered(arguments: list[str], ready: Callable[[], None]) -> int:
     as_json = "--json" in arguments
     try:
         options = _parser(arguments[0] if arguments else "").parse_args(negative_values_joined(arguments))

@@ -11,6 +11,8 @@ from nodes.errors import ParameterError
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from plugin.cli import render
+from plugin.cli.usage import negative_values_joined
+from plugin.rendering.course import one_course
 from plugin.rendering.plan import plan
 from plugin.rendering.safety import Guard
 
@@ -61,15 +63,16 @@ def run(options: argparse.Namespace) -> int:
     find = _options("segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found)
     fill = _options("inpaint", *shared, "--out", options.out, *filled)
     _refuse_outputs(find, fill, masks)
-    status = render.run(find)
-    # Where a mask could not be made its frame fails here as well, and alone.
-    return render.run(_options("inpaint", *shared, "--mask", masks, "--out", options.out, *filled)) or status
+    with one_course(2):
+        status = render.run(find)
+        # Where a mask could not be made its frame fails here as well, and alone.
+        return render.run(_options("inpaint", *shared, "--mask", masks, "--out", options.out, *filled)) or status
 
 
 def _options(node: str, *arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     render.add_parser(parser.add_subparsers())
-    return parser.parse_args(["render", node, *arguments])
+    return parser.parse_args(negative_values_joined(["render", node, *arguments]))
 
 
 def _refuse_outputs(find: argparse.Namespace, fill: argparse.Namespace, masks: str) -> None:

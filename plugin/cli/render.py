@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import re
 import signal
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from nodes.errors import FaceError, ParameterError
 from nodes.face import Face, Parameter
 from nodes.footage.compression import KNOWN, SOURCE
 from nodes.footage.frame_list import format_frames
+from plugin.cli.words import say_error
 from plugin.rendering import used_weights
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan
@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     report = progress(options.json, len(planned.shot.frames))
     for ref in planned.weights:
         report.event("weights", **used_weights.facts(ref))
+    for note in planned.notes:
+        report.event("note", text=note)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with Worker(planned.device, on_note=lambda text: report.event("note", text=text)) as worker:
@@ -80,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         report.close()
     if summary.failed:
         failed = format_frames(summary.failed)
-        print(f"cleanplate: frames {failed} are not on disk, for the reasons above", file=sys.stderr)
+        say_error(f"frames {failed} are not on disk, for the reasons above", options.json)
         return 1
     return 0
 

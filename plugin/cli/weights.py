@@ -77,7 +77,7 @@ def _finish(parser: argparse.ArgumentParser, action: Callable[[argparse.Namespac
 
 
 def _list(options: argparse.Namespace) -> int:
-    with _reporting() as failures:
+    with _reporting(as_json=options.json) as failures:
         node = registry.node(options.node).id if options.node else ""
         rows = [row for row in listing.rows() if node in ("", row.node)]
         if options.json:
@@ -116,12 +116,12 @@ def table(rows: list[listing.Row]) -> str:
 def _import(options: argparse.Namespace) -> int:
     from models.weights import import_file
 
-    with _reporting() as failures:
+    with _reporting(as_json=options.json) as failures:
         files = [file for given in options.files for file in _weights_files(Path(given))]
         if len(files) > 1 and (options.entry or options.name):
             raise WeightsError("--as and --name say what one file is; import the files one by one")
     for file in [] if failures else files:
-        with _reporting(failures):
+        with _reporting(failures, options.json):
             done = import_file(
                 file,
                 as_entry=options.entry,
@@ -152,11 +152,11 @@ def _fetch(options: argparse.Namespace) -> int:
     failures: list[str] = []
     names: list[str] = []
     for name in options.names:
-        with _reporting(failures):
+        with _reporting(failures, options.json):
             names += registry.together(name)
     agreed: set[str] = set()
     for name in dict.fromkeys(names):
-        with _reporting(failures), _Progress(name, options.json) as progress:
+        with _reporting(failures, options.json), _Progress(name, options.json) as progress:
             licence = registry.entry(name).licence.id
             accepted = options.accept_licence or licence in agreed or _consent(name)
             agreed |= {licence} if accepted else set()
@@ -236,7 +236,7 @@ def _check(options: argparse.Namespace) -> int:
         print("there are no weights on this machine yet; 'cleanplate weights list' shows what there is")
     failures: list[str] = []
     for name in names:
-        with _reporting(failures):
+        with _reporting(failures, options.json):
             result = check(resolve(name))
             if options.json:
                 _event("checked", **_facts(result.ref), hash_known=result.hash_known, self_test=result.ran)
@@ -276,11 +276,11 @@ def _event(event: str, /, **fields: Any) -> None:
 
 
 @contextmanager
-def _reporting(failures: list[str] | None = None) -> Iterator[list[str]]:
+def _reporting(failures: list[str] | None = None, as_json: bool = False) -> Iterator[list[str]]:
     """Prints a WeightsError as a sentence and remembers it, so that the next file still has its turn."""
     failures = [] if failures is None else failures
     try:
         yield failures
     except WeightsError as error:
         failures.append(str(error))
-        say_error(str(error))
+        say_error(str(error), as_json)

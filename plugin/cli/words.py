@@ -7,28 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 
-from nodes import catalogue, wording
+from models.wording import Door, values
+from nodes import catalogue
 from nodes.plain_text import one_line
-
-
-def in_shell(text: str) -> str:
-    """A sentence with its parameters and inputs as they are typed.
-
-    >>> in_shell("; " + wording.setting("missingFrames", "hold", "black") + " to go on")
-    '; add --set missingFrames=hold (or black) to go on'
-    """
-    return wording.spelled(text, parameter=_parameter, setting=_setting, source=_source)
 
 
 def say_error(text: str, as_json: bool = False) -> None:
     """The sentence on standard error, and for programs an event besides."""
     if as_json:
         print(json_error(text), flush=True)
-    print(f"cleanplate: {one_line(in_shell(text))}", file=sys.stderr)
+    print(f"cleanplate: {one_line(text)}", file=sys.stderr)
 
 
 def json_error(text: str) -> str:
-    return json.dumps({"event": "error", "time": round(time.time(), 3), "text": in_shell(text)})
+    return json.dumps({"event": "error", "time": round(time.time(), 3), "text": text})
 
 
 def _option(name: str) -> str:
@@ -41,11 +33,8 @@ def _parameter(name: str) -> str:
     return f"--{_option(name)}" if _option(name) else f"'{name}'"
 
 
-def _setting(name: str, values: Sequence[str]) -> str:
-    first, others = values[0], "".join(f" (or {other})" for other in values[1:])
-    option = _option(name)
-    return f"add --{option} {first}{others}" if option else f"add --set {name}={first}{others}"
+def _setting(name: str, words: Sequence[str]) -> str:
+    return f"add --{_option(name)} {values(words)}" if _option(name) else f"add --set {name}={values(words)}"
 
 
-def _source(option: str, name: str, parameter: str) -> str:
-    return f"name one with --{option}"
+SHELL = Door(_parameter, _setting, lambda name, option, file_parameter: f"name one with --{option}")

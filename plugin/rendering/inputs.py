@@ -7,6 +7,7 @@ from typing import Any
 
 from nodes.errors import FootageError, ParameterError
 from nodes.face import Face
+from nodes.footage.numbered import numbered
 from nodes.footage.reader import Footage
 from nodes.opening import reading, split_layer
 
@@ -35,3 +36,19 @@ def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]
         except FootageError as error:
             raise FootageError(f"--{option}: {error}") from None
     return footage
+
+
+def one_for_all(face: Face, footage: Mapping[str, Footage]) -> tuple[str, ...]:
+    """What is to be said of inputs that are one file of a numbered sequence, which then serves for every frame."""
+    notes = []
+    for entry in face.inputs[1:]:
+        if entry.name not in footage or not footage[entry.name].sequence.is_still:
+            continue
+        path = footage[entry.name].sequence.path(1)
+        one = numbered(path)
+        if one and one.others:
+            notes.append(
+                f"--{entry.option} {path} is one of {one.others + 1} numbered files and is used at every frame; "
+                f"{one.pattern} names all of them"
+            )
+    return tuple(notes)

@@ -16,7 +16,7 @@ from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
 from plugin.rendering import used_weights
 from plugin.rendering.frames import frames_to_render
-from plugin.rendering.inputs import open_footage
+from plugin.rendering.inputs import one_for_all, open_footage
 from plugin.rendering.shot import Shot
 
 
@@ -41,11 +41,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked render: the shot, its weights, and the device it is to run on."""
+    """A checked render: the shot, its weights, the device it is to run on, and what is to be said before it."""
 
     shot: Shot
     weights: tuple[WeightsRef, ...]
     device: str
+    notes: tuple[str, ...] = ()
 
 
 def plan(request: Request) -> Plan:
@@ -58,7 +59,9 @@ def plan(request: Request) -> Plan:
     compression.parse(request.compression)
     footage = open_footage(face, request.footage, params)
     out = FileSequence.parse(request.out)
-    frames = frames_to_render(request.frames, footage[face.inputs[0].name])
+    main = face.inputs[0]
+    named = request.footage.get(main.option, "")
+    frames = frames_to_render(request.frames, footage[main.name], named, params["stillSource"])
     if out.is_still and len(frames) > 1:
         raise ParameterError(f"{request.out} is one file for {len(frames)} frames: put #### where the number belongs")
     if not out.pattern.lower().endswith(".exr"):
@@ -80,7 +83,7 @@ def plan(request: Request) -> Plan:
         overwrite=request.overwrite,
     )
     shot.guard.refuse(path for frame in frames for path in shot.paths(frame))
-    return Plan(shot, chosen, params["device"])
+    return Plan(shot, chosen, params["device"], one_for_all(face, footage) if len(frames) > 1 else ())
 
 
 def _files_named(face: Face, params: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
+from models.wording import said
 from nodes.engine import Passes
 from nodes.errors import FrameError
 from nodes.face import Pass
@@ -116,7 +117,7 @@ class ShotRender:
         finally:
             self._source.release(frame)
         for note in passes.notes:
-            self._note(note)
+            self._note(note, frame)
         if self.shot.compression == compression.SOURCE:
             self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth))
         shot = self._as_computed(frame, passes)
@@ -141,11 +142,11 @@ class ShotRender:
             self._note(f"the weights changed while the render ran: from frame {frame} on others are used")
         return replace(self.shot, weights=used)
 
-    def _note(self, text: str) -> None:
-        """Says a sentence once per render, however many frames it holds for."""
+    def _note(self, text: str, frame: int | None = None) -> None:
+        """Says a sentence once per render, however many frames it holds for; `frame` is the one it comes from."""
         if text not in self._notes:
             self._notes.add(text)
-            self.progress.event("note", text=text)
+            self.progress.event("note", text=text, **({} if frame is None else {"frame": frame}))
 
     def _finish_writes(self, left: int) -> None:
         """Waits until at most `left` frames are being written. Raises OutputError where none can be."""
@@ -177,7 +178,7 @@ def _write(
         **{name: str(value) for name, value in info.items()},
     }
     if passes.notes:
-        provenance["notes"] = " ".join(passes.notes)
+        provenance["notes"] = said(" ".join(passes.notes))
     for path, results in shot.paths(frame).items():
         layers = layers_of(results, passes)
         writer.write_frame(

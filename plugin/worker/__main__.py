@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from models import wording
 from nodes.errors import CleanplateError, WorkerError
 from nodes.plain_text import one_line
 from plugin.worker import identity, paths
@@ -55,7 +56,9 @@ def main() -> int:
         if not options.foreground and os.fork():
             # The child speaks for itself; leaving at once keeps the starter from waiting for a zombie.
             os._exit(0)
-        return _work(device, lock, options.foreground)
+        # Clients spell what sentences name, each in its own words.
+        with wording.speaking(None):
+            return _work(device, lock, options.foreground)
     except CleanplateError as error:
         word = "unusable" if isinstance(error, Unusable) else "error"
         print(word, " ".join(str(error).split()), flush=True)

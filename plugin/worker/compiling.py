@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from models.weights.store import home
+from models.wording import parameter, setting
 from nodes.errors import ParameterError
 
 # The parts of a network that always run the same operations for one frame size.
@@ -30,10 +31,13 @@ def compiled(net: nn.Module, network: str) -> nn.Module:
     Raises ParameterError where nothing can be compiled: without a C++ compiler, or for a network without such stages.
     """
     if network not in STAGES:
-        raise ParameterError("'execution' cannot be compiled for this node: set it to eager")
+        raise ParameterError(
+            f"{parameter('execution')} cannot be compiled for this node: {setting('execution', 'eager')}"
+        )
     if not (os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")):
         raise ParameterError(
-            "'execution' is compiled, but there is no C++ compiler here: install one, or set it to eager"
+            f"{parameter('execution')} is compiled, but there is no C++ compiler here: install one, or "
+            f"{setting('execution', 'eager')}"
         )
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder()))
     import torch._inductor.config as inductor

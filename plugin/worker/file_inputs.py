@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models import wording
 from nodes.errors import FootageError
 from nodes.face import Face
 from nodes.footage.frame import Frame
@@ -33,7 +34,7 @@ def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobI
             footage[entry.name] = _open(pattern, reading(face, entry, params))
             footage[entry.name].range()
         except FootageError as error:
-            raise FootageError(f"'{parameter.name}': {error}") from None
+            raise FootageError(f"{wording.parameter(parameter.name)}: {error}") from None
     masks = {entry.name for entry in face.inputs if entry.kind == "mask"}
     return FileInputs(inputs, footage, masks) if footage else inputs
 

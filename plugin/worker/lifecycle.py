@@ -74,7 +74,7 @@ def connect(device: str, name: str, build: str) -> tuple[Wire, Welcome]:
         _, user = wire.peer()
         if user not in (os.getuid(), 0):
             raise WorkerError(f"the worker's socket {paths.socket_path(device)} belongs to another user")
-        send_now(wire, Hello(identity.release(), build, os.getpid(), name))
+        send_now(wire, Hello(identity.release(), build, os.getpid(), name, marks=True))
         answer = receive_now(wire)
         if isinstance(answer, Welcome):
             connected.settimeout(None)

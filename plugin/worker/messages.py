@@ -49,6 +49,7 @@ class Hello:
     """First word of a client.
 
     An empty `build` accepts any worker that speaks this version, `current` one that runs the software that is on disk.
+    A client with `marks` spells itself what sentences name (`models.wording`); others get the words of a compositor.
     """
 
     code: ClassVar[int] = 1
@@ -56,6 +57,7 @@ class Hello:
     build: Name
     pid: Id
     name: Name
+    marks: Truth = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,13 @@ def runtime_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Where logs go: `$XDG_STATE_HOME/cleanplate`, `~/.local/state/cleanplate`, else the runtime folder."""
+    """Where logs go: `$CLEANPLATE_HOME/log`, `$XDG_STATE_HOME/cleanplate`, `~/.local/state/cleanplate`.
+
+    The runtime folder where that cannot be had.
+    """
+    home = os.environ.get("CLEANPLATE_HOME")
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    folder = Path(base) / "cleanplate"
+    folder = Path(home).expanduser().absolute() / "log" if home else Path(base) / "cleanplate"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK | os.X_OK):

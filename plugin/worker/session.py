@@ -29,6 +29,7 @@ from plugin.worker.messages import (
 )
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import Wire
+from plugin.worker.words import in_labels
 
 MAX_JOBS = 16
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Session:
     def __init__(self, wire: Wire, hello: Hello, worker: Worker) -> None:
         self.pid = hello.pid
         self.name = hello.name
+        self._marks = hello.marks
         self._worker = worker
         self._lock = threading.Lock()
         self._jobs: dict[int, Job] = {}
@@ -65,7 +67,7 @@ class Session:
         return self.connection.outgoing
 
     def send(self, message: Message, buffer: Buffer | None = None) -> None:
-        self.connection.send(message, buffer)
+        self.connection.send(message if self._marks else in_labels(message), buffer)
 
     def finished(self, job: Job) -> None:
         with self._lock:
