@@ -237,7 +237,7 @@ enum : OfxStatus {
 #define kOfxParamPropEnabled "OfxParamPropEnabled"
 #define kOfxParamPropSecret "OfxParamPropSecret"
 #define kOfxParamPropAnimates "OfxParamPropAnimates"
-#define kOfxParamPropPersistant "OfxParamPropPersistant"
+#define kOfxParamPropPersistent "OfxParamPropPersistant"
 #define kOfxParamPropEvaluateOnChange "OfxParamPropEvaluateOnChange"
 #define kOfxParamPropPluginMayWrite "OfxParamPropPluginMayWrite"
 #define kOfxParamPropCanUndo "OfxParamPropCanUndo"

@@ -79,7 +79,7 @@ void describe_read_only(OfxParamSetHandle set, const char* name, const char* lab
     properties.set(kOfxParamPropDefault, "");
     properties.set(kOfxParamPropEnabled, false);
     properties.set(kOfxParamPropAnimates, false);
-    properties.set(kOfxParamPropPersistant, false);
+    properties.set(kOfxParamPropPersistent, false);
     properties.set(kOfxParamPropEvaluateOnChange, false);
     properties.set(kOfxParamPropPluginMayWrite, true);
     properties.set(kOfxParamPropCanUndo, false);
