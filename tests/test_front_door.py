@@ -1,6 +1,7 @@
 """`cleanplate` as a Python module: what is public, examples that run, arrays and files giving the same pixels."""
 
 import doctest
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 
+HOUSE = Path(__file__).resolve().parents[1]
 HEIGHT, WIDTH, COUNT = 40, 56, 3
 
 
@@ -68,6 +70,21 @@ def test_importing_it_imports_no_torch():
 def test_its_examples_run(shot):
     failed, tried = doctest.testmod(cleanplate, optionflags=doctest.ELLIPSIS)
     assert (failed, tried > 5) == (0, True)
+
+
+def test_the_notebook_runs(shot, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((HOUSE / "docs/python.ipynb").read_text("utf-8"))
+    names: dict[str, object] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
+    assert (tmp_path / "matte/alpha.1003.exr").exists()
+    assert names["summary"].rendered == 3
+    alpha = names["passes"]["alpha"]
+    assert alpha[1, 45, 80, 0] > 0.95
+    assert alpha[1, 5, 5, 0] < 0.05
+    assert "the clean plate is 160x50 and the source 160x90" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("node", ["background-matte", "video-matte"])
