@@ -151,7 +151,8 @@ def _sentence(name: str, fields: dict[str, Any]) -> str:
         case "frame":
             return f"frame {fields['frame']}: {fields['path']} ({fields['milliseconds']:.0f} ms)"
         case "skipped":
-            return f"frame {fields['frame']}: {fields['path']} is finished already"
+            meanwhile = "was made by another render" if fields.get("elsewhere") else "is finished already"
+            return f"frame {fields['frame']}: {fields['path']} {meanwhile}"
         case "weights":
             return sentence(fields)
         case "note":

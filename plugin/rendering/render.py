@@ -6,9 +6,10 @@ What is on disk under its final name is a finished frame; finished frames are re
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -19,7 +20,9 @@ from nodes.errors import FrameError
 from nodes.face import Pass
 from nodes.footage import compression, writer
 from nodes.footage.frame import Frame
+from nodes.footage.frame_list import format_frames
 from plugin.rendering import used_weights
+from plugin.rendering.claims import Claims
 from plugin.rendering.events import Progress
 from plugin.rendering.records import Records
 from plugin.rendering.shot import Shot
@@ -29,6 +32,7 @@ from plugin.worker.client import Job, Worker
 # Frames in the worker's hands at a time: one computed, one ready, one being fetched.
 IN_FLIGHT = 3
 ENCODERS = 2
+LOOK_AGAIN_SECONDS = 0.5
 
 
 @dataclass
@@ -50,6 +54,7 @@ class ShotRender:
         masks = [entry.name for entry in shot.face.inputs if entry.kind == "mask"]
         self._source = FrameSource(shot.footage, masks)
         self._records = Records(shot)
+        self._claims = Claims()
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
         self._jobs: deque[tuple[int, Job]] = deque()
         self._writes: deque[tuple[int, Future[float]]] = deque()
@@ -60,13 +65,13 @@ class ShotRender:
         """Renders what is not finished. A frame that cannot be made fails alone; what holds for all ends the render."""
         began = time.monotonic()
         try:
-            for frame in self._announced():
-                self._jobs.append((frame, self._submit(frame)))
-                if len(self._jobs) >= IN_FLIGHT:
-                    self._collect()
-            while self._jobs:
-                self._collect()
-            self._finish_writes(0)
+            left = self._unfinished()
+            while left:
+                elsewhere = self._render(left)
+                if elsewhere == left:
+                    self._note(f"waiting for frames that other renders work on: {format_frames(left)}")
+                    time.sleep(LOOK_AGAIN_SECONDS)
+                left = elsewhere
         except BaseException:
             for _, job in self._jobs:
                 job.cancel()
@@ -74,14 +79,38 @@ class ShotRender:
         finally:
             # What is being written is finished; nothing is left half done.
             self._encoders.shutdown(wait=True)
+            self._claims.close()
             self._source.close()
             self.summary.seconds = time.monotonic() - began
         return self.summary
 
-    def _announced(self) -> Iterator[int]:
-        """The frames to render; each is announced to the decoders some frames before it is yielded."""
+    def _render(self, frames: Sequence[int]) -> list[int]:
+        """Renders those of the frames that no other render works on; returns the rest."""
+        elsewhere: list[int] = []
+        for frame in self._announced(self._claimed(frames, elsewhere)):
+            self._jobs.append((frame, self._submit(frame)))
+            if len(self._jobs) >= IN_FLIGHT:
+                self._collect()
+        while self._jobs:
+            self._collect()
+        self._finish_writes(0)
+        return elsewhere
+
+    def _claimed(self, frames: Iterable[int], elsewhere: list[int]) -> Iterator[int]:
+        """The frames that nobody else works on and nobody finished meanwhile; fills `elsewhere` with the others."""
+        for frame in frames:
+            if not self._claims.take(self.shot.paths(frame)):
+                elsewhere.append(frame)
+            elif self._records.is_finished(frame):
+                self._claims.release(self._path(frame))
+                self._skip(frame, elsewhere=True)
+            else:
+                yield frame
+
+    def _announced(self, frames: Iterable[int]) -> Iterator[int]:
+        """The frames, each announced to the decoders some frames before it is yielded."""
         ahead: deque[int] = deque()
-        for frame in self._unfinished():
+        for frame in frames:
             self._records.look(frame)
             self._source.announce(frame)
             ahead.append(frame)
@@ -94,11 +123,18 @@ class ShotRender:
         unfinished = []
         for frame in self.shot.frames:
             if self._records.is_finished(frame):
-                self.summary.skipped += 1
-                self.progress.event("skipped", frame=frame, path=next(iter(self.shot.paths(frame))))
+                self._skip(frame)
             else:
                 unfinished.append(frame)
+        self._claims.sweep({os.path.dirname(self._path(frame)) for frame in self.shot.frames})
         return unfinished
+
+    def _skip(self, frame: int, elsewhere: bool = False) -> None:
+        self.summary.skipped += 1
+        self.progress.event("skipped", frame=frame, path=self._path(frame), elsewhere=elsewhere)
+
+    def _path(self, frame: int) -> str:
+        return next(iter(self.shot.paths(frame)))
 
     def _submit(self, frame: int) -> Job:
         self._source.expect(frame)
@@ -127,6 +163,7 @@ class ShotRender:
         self._finish_writes(ENCODERS)
 
     def _fail(self, frame: int, error: FrameError) -> None:
+        self._claims.release(self._path(frame))
         self.summary.failed[frame] = str(error)
         self.progress.event("failed", frame=frame, text=str(error))
 
@@ -157,9 +194,9 @@ class ShotRender:
             except FrameError as error:
                 self._fail(frame, error)
                 continue
+            self._claims.release(self._path(frame))
             self.summary.rendered += 1
-            path = next(iter(self.shot.paths(frame)))
-            self.progress.event("frame", frame=frame, path=path, milliseconds=milliseconds)
+            self.progress.event("frame", frame=frame, path=self._path(frame), milliseconds=milliseconds)
 
 
 def _write(
