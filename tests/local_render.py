@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nodes import face
+from nodes import face_file
 from nodes.engine import Passes
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
@@ -18,7 +18,7 @@ from nodes.footage.writer import write_frame
 from plugin.rendering.render import ShotRender, Summary
 from plugin.rendering.shot import Shot
 
-FACE = face.load(Path(__file__).parent / "nodes" / "toy_gain.yaml")
+FACE = face_file.load(Path(__file__).parent / "nodes" / "toy_gain.yaml")
 
 
 class Events:
