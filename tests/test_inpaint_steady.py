@@ -193,11 +193,10 @@ def test_the_numbers_of_the_frames_do_not_matter(mode, scene, numbers):
         return dict(zip(numbers, frames.values(), strict=True))
 
     inputs = ArrayInputs(**{name: renumbered(frames) for name, frames in scene.inputs.inputs.items()})
-    for index in (0, 5):
-        expected = inpaint(scene, FIRST + index, mode=mode, grain=0.0)
-        found = inpaint(inputs, numbers[index], mode=mode, grain=0.0)
-        assert all(np.array_equal(expected.images[name], found.images[name]) for name in expected.images)
-        assert found.notes == []
+    expected = inpaint(scene, FIRST + 5, mode=mode, grain=0.0)
+    found = inpaint(inputs, numbers[5], mode=mode, grain=0.0)
+    assert all(np.array_equal(expected.images[name], found.images[name]) for name in expected.images)
+    assert found.notes == []
 
 
 @pytest.mark.parametrize("mode", ["per frame", *STEADY])

@@ -95,13 +95,19 @@ def make_reference(frame: int, shot: Shot, filler: Filler, like: Frame) -> Refer
     look = shot.look_aside(frame, like)
     if look is None:
         return None
+    reference = revealed(look, shot)
+    _paint(look, reference, shot, filler)
+    return reference
+
+
+def revealed(look: Look, shot: Shot) -> Reference:
+    """A frame as its own reference: cleaned with what its neighbours reveal, nothing painted."""
     window = look.source.data_window
     light, known = look.background(window)
     painted, grain = np.zeros(known.shape, bool), known.astype(np.float32)
     reference = Reference(look.frame, window, light, known, painted, grain, [])
     if look.holes:
         _reveal(look, reference, shot)
-        _paint(look, reference, shot, filler)
     return reference
 
 

@@ -19,14 +19,17 @@ from nodes.filling.follow import (
     neighbours,
     places_near,
     reference_places,
+    revealed,
 )
 from nodes.filling.grain import Grain, measure
 from nodes.filling.mask import Hole, hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, nothing
 from nodes.filling.shot import Look, Shot
-from nodes.filling.still_plate import StillPlate, match_gain, sampled
+from nodes.filling.still_plate import StillPlate, match_gain
+from nodes.filling.survey import Survey, left_out, narrowed
 from nodes.footage.frame import Frame
+from nodes.frame_runs import spread
 
 # Pixels around a hole by which the plate's exposure is matched to the frame's.
 MATCH_RING = 48
@@ -56,11 +59,9 @@ def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fi
 
 
 def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
-    key = _key("still plate", shot, filler, sampled(shot), look.source)
-    plate = device.kept(key, StillPlate)
-    plate.survey(shot, look.source)
-    for note in plate.notes:
-        shot.note(note)
+    plate = _kept_plate(look, shot, filler, device)
+    if plate is None:
+        return per_frame(look, shot, filler, device)
     fills = []
     for hole in look.holes:
         shot.inputs.check_cancelled()
@@ -82,6 +83,27 @@ def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[
     return fills
 
 
+def _kept_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> StillPlate | None:
+    """The plate of a frame's shot; None where no other frame shows its background."""
+    frames = shot.frames
+    left: set[int] = set()
+    while True:
+        picked = spread(frames, shot.params["samples"])
+        survey = device.kept(_key("still plate", shot, filler, picked, look.source), Survey)
+        survey.look(picked, shot, look.source)
+        index = survey.shot_of(look)
+        others = survey.others(index)
+        left.update(others)
+        nearer = narrowed(frames, others, look.frame)
+        if 2 * len(others) <= len(survey.views) or not 0 < len(nearer) < len(frames):
+            break
+        frames = nearer
+    plate = None if index is None else survey.plates[index]
+    for note in [*survey.notes, *(plate.notes if plate else []), *([left_out(sorted(left))] if left else [])]:
+        shot.note(note)
+    return plate
+
+
 def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
     laid: list[tuple[float, Laid]] = []
     measured: list[Grain] = []
@@ -99,6 +121,11 @@ def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fille
                 f"frame {look.frame} cannot be lined up with its reference frame {reference.frame}: "
                 f"{one.registration.reason}; set referenceEvery lower"
             )
+    if not laid:
+        # As after a cut: its neighbours are of its own shot.
+        own = revealed(look, shot)
+        laid.append((1.0, lay_under(look, own)))
+        measured += own.measured
     fills = []
     for hole in look.holes:
         light, _, grain_share = nothing(hole.box)

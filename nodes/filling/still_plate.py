@@ -6,13 +6,15 @@ square is the same whichever frame asked for it first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from nodes.aligning.align import estimate_registration
 from nodes.aligning.gain import NO_GAIN, Gain, estimate_gain
 from nodes.aligning.grid import Floats, Mask, corners, transform_points
-from nodes.errors import FootageError
 from nodes.filling.fill import Filler, Painted
 from nodes.filling.mask import Hole, hidden, holes_of, paint
 from nodes.filling.regions import region_of
@@ -21,7 +23,6 @@ from nodes.filling.shot import Look, Shot
 from nodes.footage.frame import Frame
 from nodes.footage.transfer import encode
 from nodes.footage.window import Window
-from nodes.frame_runs import spread
 
 SQUARE = 256
 # Squares that are gathered at a time (16 frames: 400 MB), and that are kept.
@@ -36,57 +37,48 @@ MAX_GAIN = 4.0
 Square = tuple[int, int]
 
 
+class Sample(NamedTuple):
+    """A frame that a plate is made from: its data window and holes; and small, over the display window, its light
+    `[h,w,3]` and where that is background."""
+
+    window: Window
+    holes: list[Hole]
+    light: Floats
+    seen: Mask
+
+
 class StillPlate:
     """Grows as frames ask for parts of it; a part never changes.
 
-    `like` is a frame of the shot, for its format; any will do.
+    Made from frames of one shot. Where a frame of the shot is asked for, for its format, any will do.
     """
 
-    def __init__(self) -> None:
-        self.frames: list[int] = []
+    def __init__(self, samples: Mapping[int, Sample]) -> None:
+        """`samples` are at least one, ascending."""
         self.notes: list[str] = []
         self.gains: dict[int, Gain] = {}
-        self.holes: dict[int, list[Hole]] = {}
-        self.area = Window(0, 0, 0, 0)
-        self.never_seen: list[Hole] = []
         self.squares: dict[Square, Seen] = {}
         self.painted: dict[tuple[Window, str], Painted] = {}
-
-    def survey(self, shot: Shot, like: Frame) -> None:
-        """Looks at the sampled frames once: their holes, their exposure, what none of them shows.
-
-        Raises FootageError if none of them can be read.
-        """
-        if self.frames:
-            return
-        shot = Shot(shot.params, shot.inputs)
-        looks: dict[int, tuple[Floats, Mask]] = {}
-        windows: dict[int, Window] = {}
-        for frame in sampled(shot):
-            look = shot.look_aside(frame, like)
-            if look is not None and look.source.pixels.any():  # a missing frame may be black
-                windows[frame], self.holes[frame] = look.source.data_window, look.holes
-                looks[frame] = _small(look)
-        if not looks:
-            raise FootageError("none of the frames that the still plate is made from can be read")
-        middle = list(looks)[len(looks) // 2]
-        for frame, (light, seen) in looks.items():
-            gain = match_gain(looks[middle][0], light, looks[middle][1] & seen) if frame != middle else NO_GAIN
+        middle = list(samples)[len(samples) // 2]
+        for frame, (_, _, light, seen) in samples.items():
+            _, _, shown, visible = samples[middle]
+            gain = match_gain(shown, light, visible & seen) if frame != middle else NO_GAIN
             if gain is None:
-                shot.note(f"frame {frame} does not help to find the background: its exposure differs too much")
+                self.notes.append(f"frame {frame} does not help to find the background: its exposure differs too much")
                 continue
             self.gains[frame] = gain
         self.frames = list(self.gains)
+        self.holes = {frame: samples[frame].holes for frame in self.frames}
+        windows = {frame: samples[frame].window for frame in self.frames}
         self.area = windows[self.frames[0]]
         for frame in self.frames:
             self.area = self.area.union(windows[frame])
         self.never_seen = self._never_seen(windows)
         for frame in sorted({self.frames[0], self.frames[-1]} - {middle}):
-            if moves(looks[middle], looks[frame]):
-                shot.note(
+            if moves(samples[middle], samples[frame]):
+                self.notes.append(
                     f"the camera moves between frames {frame} and {middle}: stabilise the shot, or set mode=follow"
                 )
-        self.notes = shot.notes
 
     def part(self, window: Window, shot: Shot, like: Frame) -> Seen:
         """What other frames reveal of `window`, in the middle frame's exposure."""
@@ -183,15 +175,20 @@ class StillPlate:
         return list(squares)
 
 
-def sampled(shot: Shot) -> list[int]:
-    """The frames that a shot's plate is made from."""
-    return spread(shot.frames, shot.params["samples"])
+def sample_of(look: Look) -> Sample:
+    window = look.source.display_window
+    light, seen = look.background(window)
+    scale = min(1.0, COMPARED / max(window.width, window.height))
+    size = max(1, round(window.width * scale)), max(1, round(window.height * scale))
+    share = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
+    return Sample(look.source.data_window, look.holes, np.asarray(small, np.float32), np.asarray(share > 0.999))
 
 
-def moves(one: tuple[Floats, Mask], other: tuple[Floats, Mask]) -> bool:
-    """Whether the camera moved between two small pictures: light `[h,w,3]` and where it is background."""
-    shown, below = (encode(np.clip(light, 0, 1), "srgb") for light, _ in (one, other))
-    found = estimate_registration(shown, below, exclude=1 - one[1].astype(np.float32))
+def moves(one: Sample, other: Sample) -> bool:
+    """Whether the camera moved between two frames."""
+    shown, below = (encode(np.clip(sample.light, 0, 1), "srgb") for sample in (one, other))
+    found = estimate_registration(shown, below, exclude=1 - one.seen.astype(np.float32))
     there = corners(found.source_size)
     shift = np.abs(transform_points(found.homography, there) - there).max()
     return bool(found.reliable and shift > MOVED * max(found.source_size))
@@ -206,16 +203,6 @@ def match_gain(source: Floats, plate: Floats, both: Mask) -> Gain | None:
     if gain is None or all(abs(g - 1) < STILL_GAIN for g in gain):
         return NO_GAIN
     return gain if max(gain) <= MAX_GAIN and min(gain) >= 1 / MAX_GAIN else None
-
-
-def _small(look: Look) -> tuple[Floats, Mask]:
-    window = look.source.display_window
-    light, seen = look.background(window)
-    scale = min(1.0, COMPARED / max(window.width, window.height))
-    size = max(1, round(window.width * scale)), max(1, round(window.height * scale))
-    share = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32), np.asarray(share > 0.999)
 
 
 def _box(square: Square) -> Window:
