@@ -56,11 +56,11 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
     """
     main = entry is face.inputs[0]
     mask = entry.kind == "mask"
-    named, space = ("Channel", "maskSpace") if mask else ("Layer", "plateSpace")
+    named = entry.setting("Channel" if mask else "Layer")
     return Reading(
-        layer=params["layer"] if main else params.get(entry.setting(named), ""),
+        layer=params["layer"] if main else params.get(named, ""),
         missing=params["missingFrames"],
-        input_space=params["inputSpace"] if main else params.get(space, "auto"),
+        input_space=params.get(space_parameter(face, entry), "auto"),
         kind="mask" if mask else "plate",
         view=params.get("view", ""),
         needs_view=main,
@@ -68,6 +68,13 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
         unsaid_space="auto" if main or mask else params["inputSpace"],
         numbered=main and not params.get("stillSource", False),
     )
+
+
+def space_parameter(face: Face, entry: Input) -> str:
+    """The name of the parameter that says which colour space an input is in."""
+    if entry is face.inputs[0]:
+        return "inputSpace"
+    return "maskSpace" if entry.kind == "mask" else "plateSpace"
 
 
 def split_layer(text: str) -> tuple[str, str]:
@@ -94,6 +101,7 @@ def _may_be(pattern: str, layer: str) -> bool:
 
 def _has_files(pattern: str) -> bool:
     try:
-        return Sequence.parse(pattern).range() is not None
+        sequence = Sequence.parse(pattern)
+        return bool(sequence.views()) if sequence.has_view else sequence.range() is not None
     except FootageError:
         return False

@@ -13,7 +13,8 @@ struct Input {
     const char* hint;
     bool mask;
     bool optional;
-    const char* file;  // the parameter that names a file to read instead, or ""
+    const char* file;   // the parameter that names a file to read instead, or ""
+    const char* space;  // the parameter that names its colour space
 };
 
 // A parameter has a meaning only while another one has one of these values.

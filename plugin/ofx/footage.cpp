@@ -28,12 +28,13 @@ Value::List names_of(int channels) {
     return list;
 }
 
+bool automatic(const std::string& space) { return space.empty() || space == "auto"; }
+
 Value colour_of(const std::string& space) {
     Value::List identity;
     for (int i = 0; i < 9; ++i) identity.emplace_back(i % 4 == 0 ? 1.0 : 0.0);
-    const bool automatic = space.empty() || space == "auto";
-    return Value(Value::Map{{"name", Value(automatic ? "lin_rec709" : space)},
-                            {"transfer", Value(automatic ? "linear" : "named")},
+    return Value(Value::Map{{"name", Value(automatic(space) ? "lin_rec709" : space)},
+                            {"transfer", Value(automatic(space) ? "linear" : "named")},
                             {"to_rec709", Value(std::move(identity))},
                             {"ocio_config", Value("")}});
 }
@@ -141,6 +142,13 @@ std::string Footage::chain(size_t input, const Frames& frames) {
     return whole.bytes();
 }
 
+// No file says what space a clip is in: a plate is in the source's unless another is named, a mask is numbers.
+std::string Footage::space_of(size_t input) const {
+    const Input& entry = instance_.face().inputs[input];
+    const std::string own = instance_.text(entry.space, time_);
+    return entry.mask || !automatic(own) ? own : space_;
+}
+
 void Footage::answer_need(const Value& need, Connection& connection) {
     const size_t input = input_of(need);
     const int frame = static_cast<int>(need.at("frame").integer(kFirstFrame, kLastFrame));
@@ -187,7 +195,6 @@ void Footage::hand_over(const Value& need, size_t input, const Picture& picture,
     }
     if (unknown) known_digests().keep(name, known = digest.bytes());
     digests_[{input, frame}] = known;
-    const bool mask = instance_.face().inputs[input].mask;
     Value::Map pixels{{"name", Value("")},
                       {"offset", Value(int64_t{0})},
                       {"height", Value(int64_t{area.height()})},
@@ -204,7 +211,7 @@ void Footage::hand_over(const Value& need, size_t input, const Picture& picture,
                      {"data_window", Value(box_of(area, picture.format))},
                      {"display_window", Value(box_of(picture.format, picture.format))},
                      {"pixel_aspect", Value(image.pixel_aspect())},
-                     {"colour", colour_of(mask ? "" : space_)}},
+                     {"colour", colour_of(space_of(input))}},
                     *parcel, patience_);
 }
 

@@ -58,6 +58,7 @@ private:
     void require_whole(const ClipImage& image, size_t input) const;
     std::string digest(size_t input, int frame);
     std::string chain(size_t input, const Frames& frames);
+    std::string space_of(size_t input) const;
     void hand_over(const Value& need, size_t input, const Picture& picture, int frame, Connection& connection);
 
     const Instance& instance_;

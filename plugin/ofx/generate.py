@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nodes import catalogue
 from nodes.face import Face, Parameter
+from nodes.opening import space_parameter
 from plugin.ofx.icon import draw_icon
 from plugin.worker import identity
 
@@ -97,7 +98,7 @@ def _tables(index: int, face: Face) -> str:
     files = {p.replaces: p.name for p in face.parameters if p.replaces}
     inputs = ",\n".join(
         f"    {{{_text(i.name)}, {_text(i.label)}, {_text(i.hint)}, {_truth(i.kind == 'mask')}, {_truth(i.optional)}, "
-        f"{_text(files.get(i.name, ''))}}}"
+        f"{_text(files.get(i.name, ''))}, {_text(space_parameter(face, i))}}}"
         for i in face.inputs
     )
     parameters = ",\n".join(_parameter(index, number, p) for number, p in enumerate(face.parameters))

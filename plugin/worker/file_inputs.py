@@ -1,4 +1,4 @@
-"""Inputs that the worker reads from files itself: a parameter names them, and the client does not deliver them."""
+"""A job's inputs as its parameters ask for them: read from files by the worker, or a channel of what is delivered."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nodes.errors import FootageError
 from nodes.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
+from nodes.footage.mask_channel import only_channel
 from nodes.footage.reader import Footage
 from nodes.opening import Reading, reading, split_layer
 from plugin.worker.inputs import JobInputs, Key
@@ -20,6 +21,8 @@ from plugin.worker.inputs import JobInputs, Key
 REMEMBERED = 16
 # Frames of one job that stay decoded.
 KEPT = 8
+# The layer and the space of an input for which nothing is asked.
+AS_DELIVERED = (("", "auto"), ("", ""))
 
 
 def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobInputs | FileInputs:
@@ -35,15 +38,16 @@ def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobI
             footage[entry.name].range()
         except FootageError as error:
             raise FootageError(f"{wording.parameter(parameter.name)}: {error}") from None
-    masks = {entry.name for entry in face.inputs if entry.kind == "mask"}
-    return FileInputs(inputs, footage, masks) if footage else inputs
+    delivered = {entry.name: reading(face, entry, params) for entry in face.inputs if entry.name not in footage}
+    asked = {name: how for name, how in delivered.items() if (how.layer, how.input_space) not in AS_DELIVERED}
+    return FileInputs(inputs, footage, asked) if footage or asked else inputs
 
 
 class FileInputs:
-    """`nodes.engine.Inputs` of which some are files."""
+    """`nodes.engine.Inputs` of which some are files; `asked` says how others, which are delivered, are to be seen."""
 
-    def __init__(self, inputs: JobInputs, footage: Mapping[str, Footage], masks: set[str]) -> None:
-        self._inputs, self._footage, self._masks = inputs, footage, masks
+    def __init__(self, inputs: JobInputs, footage: Mapping[str, Footage], asked: Mapping[str, Reading]) -> None:
+        self._inputs, self._footage, self._asked = inputs, footage, asked
         self._frames: dict[Key, Frame] = {}
 
     def connected(self, name: str) -> bool:
@@ -57,11 +61,12 @@ class FileInputs:
 
     def frame(self, name: str, frame: int) -> Frame:
         if name not in self._footage:
-            return self._inputs.frame(name, frame)
+            return self._delivered(name, frame)
         key = (name, frame)
         if key not in self._frames:
-            decoded = self._footage[name].frame(frame)
-            self._frames[key] = decoded if name in self._masks else linearised(decoded)
+            footage = self._footage[name]
+            decoded = footage.frame(frame)
+            self._frames[key] = decoded if footage.kind == "mask" else linearised(decoded)
             while len(self._frames) > KEPT:
                 del self._frames[next(iter(self._frames))]
         return self._frames[key]
@@ -73,12 +78,12 @@ class FileInputs:
     def identity(self, name: str, first: int, last: int) -> bytes:
         if name in self._footage:
             return self._footage[name].identity(first, last)
-        return self._inputs.identity(name, first, last)
+        return self._inputs.identity(name, first, last) + self._view_of(name)
 
     def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
         if name in self._footage:
             return self._footage[name].identity_of(frames)
-        return self._inputs.identity_of(name, frames)
+        return self._inputs.identity_of(name, frames) + self._view_of(name)
 
     def check_cancelled(self) -> None:
         self._inputs.check_cancelled()
@@ -92,6 +97,16 @@ class FileInputs:
                 with contextlib.suppress(FootageError):
                     self.frame(name, frame)
         self._inputs.prefetch(plan)
+
+    def _delivered(self, name: str, frame: int) -> Frame:
+        delivered = self._inputs.frame(name, frame)
+        how = self._asked.get(name)
+        return only_channel(delivered, how.layer) if how and how.kind == "mask" and how.layer else delivered
+
+    def _view_of(self, name: str) -> bytes:
+        """What makes other pixels of the same picture of an input that is delivered."""
+        how = self._asked.get(name)
+        return repr((how.layer, how.input_space)).encode() if how else b""
 
 
 @functools.lru_cache(REMEMBERED)
