@@ -42,7 +42,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from plugin.rendering.arrays import array_footage, is_clip
 from plugin.rendering.plan import Request, plan
-from plugin.rendering.render import ShotRender, Summary
+from plugin.rendering.render import Summary, render_shots
 from plugin.worker.client import Job, Worker
 from plugin.worker.paths import resolve
 
@@ -124,7 +124,7 @@ def render(
     """
     planned = plan(_request(node, {"source": source, **settings}, out, frames, passes))
     with _reached(planned.device) as opened:
-        return ShotRender(planned.shot, opened, _Events(on_event)).run()
+        return render_shots(planned.shots, opened, _Events(on_event))
 
 
 def run(node: str, *, passes: Iterable[str] | None = None, **inputs_and_settings: Any) -> dict[str, Pixels]:

@@ -61,7 +61,7 @@ def pick_layer(parts: Sequence[FilePart], choice: Choice, views: Sequence[str], 
     if choice.part is not None:
         named = _of_part(named, parts, choice.part, path)
     named, view, others = _of_view(named, views, choice, path)
-    notes = [f"the view {view} is taken; there is {_and(others)} as well"] if others and not choice.view else []
+    notes = [view_note(view, others)] if others and not choice.view else []
     if choice.layer:
         found = _layer(named, parts, choice.layer)
         if not found:
@@ -78,6 +78,11 @@ def pick_layer(parts: Sequence[FilePart], choice: Choice, views: Sequence[str], 
         taken = _and(_labels(found))
         notes.append(f"the {'mask' if choice.kind == 'mask' else 'picture'} is {taken}; there is {_and(rest)} as well")
     return Picked(_sources(found), view, tuple(notes))
+
+
+def view_note(view: str, others: Sequence[str]) -> str:
+    """What to say of a view that was taken because none was named."""
+    return f"the view {view} is taken; there is {_and(others)} as well"
 
 
 def layer_names(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[str]:

@@ -20,6 +20,7 @@ from nodes.footage.exr_reader import read_exr, views_of
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
 from nodes.footage.identity import Identity, Listing, StandIn
+from nodes.footage.layers import view_note
 from nodes.footage.mask_channel import as_mask
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.picture import Choice, Kind, Picture
@@ -81,8 +82,10 @@ class Footage:
         self.input_space, self.unsaid_space = input_space, unsaid_space
         self.kind = kind
         self.offset = offset
-        if self.sequence.has_view and not view:
-            view = next(iter(self.sequence.views()), "")
+        self._notes: tuple[str, ...] = ()
+        if self.sequence.has_view and not view and (views := self.sequence.views()):
+            view, *others = views
+            self._notes = (view_note(view, others),) if others else ()
         self._choice = Choice(layer, "" if self.sequence.has_view else view, part, kind, needs_view)
         self._view = view or None
         self._listing = Listing(self.sequence, self._view)
@@ -220,7 +223,7 @@ class Footage:
     def _as_frame(self, picture: Picture, frame: int, number: int, path: str) -> Frame:
         assert picture.pixels is not None
         number -= self.offset
-        said = picture.notes
+        said = self._notes + picture.notes
         if picture.colour_note and self.kind == "plate" and not self._space_is_named():
             said += (picture.colour_note,)
         notes = tuple(f"{self.sequence.pattern}: {note}" for note in said)

@@ -50,6 +50,12 @@ class Sequence:
     def has_pass(self) -> bool:
         return self._has("pass")
 
+    def of_view(self, view: str) -> Sequence:
+        """The files of one view: its name stands where there was a place for it."""
+        names = {"view": view, "initial": view[:1]}
+        parts = tuple(("text", names[part[0]], 0) if part[0] in names else part for part in self.parts)
+        return Sequence("".join(text for _, text, _ in parts), parts)
+
     def path(self, frame: int, view: str | None = None, pass_name: str | None = None) -> str:
         """The file of a frame. `view` is a name such as `left`; without one, `left` fills a place for the view.
 

@@ -18,7 +18,7 @@ from plugin.cli.words import say_error
 from plugin.rendering import used_weights
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan
-from plugin.rendering.render import ShotRender
+from plugin.rendering.render import render_shots
 from plugin.worker.client import Worker
 
 FOOTAGE, SETTING = "footage_", "setting_"
@@ -61,7 +61,7 @@ def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     planned = plan(request_of(options))
-    report = progress(options.json, len(planned.shot.frames))
+    report = progress(options.json, sum(len(shot.frames) for shot in planned.shots))
     for ref in planned.weights:
         report.event("weights", **used_weights.facts(ref))
     for note in planned.notes:
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with Worker(planned.device, on_note=lambda text: report.event("note", text=text)) as worker:
-            summary = ShotRender(planned.shot, worker, report).run()
+            summary = render_shots(planned.shots, worker, report)
         report.event(
             "finished",
             rendered=summary.rendered,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.face import Face
 from nodes.footage import compression
+from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
+from nodes.opening import split_layer
 from plugin.rendering import used_weights
 from plugin.rendering.frames import frames_to_render
 from plugin.rendering.inputs import one_for_all, open_footage
@@ -41,12 +43,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked render: the shot, its weights, the device it is to run on, and what is to be said before it."""
+    """A checked render: a shot for each view that is rendered, their weights, their device, what is to be said before."""
 
-    shot: Shot
+    shots: tuple[Shot, ...]
     weights: tuple[WeightsRef, ...]
     device: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def shot(self) -> Shot:
+        return self.shots[0]
 
 
 def plan(request: Request) -> Plan:
@@ -57,33 +63,58 @@ def plan(request: Request) -> Plan:
         settings["weights"] = _absolute_if_file(settings["weights"])
     params = face.parse(settings)
     compression.parse(request.compression)
-    footage = open_footage(face, request.footage, params)
+    views = [(one, out, open_footage(face, request.footage, one)) for one, out in _views(request, face, params)]
+    chosen = used_weights.planned(face, params)
+    shots = tuple(_shot(request, face, one, out, footage, chosen) for one, out, footage in views)
+    for shot in shots:
+        shot.guard.refuse(path for one in shots for frame in one.frames for path in one.paths(frame))
+    notes = dict.fromkeys(note for shot in shots if len(shot.frames) > 1 for note in one_for_all(face, shot.footage))
+    return Plan(shots, chosen, params["device"], tuple(notes))
+
+
+def _views(request: Request, face: Face, params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], FileSequence]]:
+    """Parameters and files of each view that is rendered: one, or all of the source where the files name them."""
     out = FileSequence.parse(request.out)
+    if not out.has_view:
+        yield params, out
+        return
+    views = (
+        [params["view"]] if params["view"] else open_footage(face, request.footage, params)[face.inputs[0].name].views()
+    )
+    if not views:
+        raise ParameterError(f"{request.out} has a place for the view, but the source has no views: leave out %V")
+    for view in views:
+        yield {**params, "view": view}, out.of_view(view)
+
+
+def _shot(
+    request: Request,
+    face: Face,
+    params: Mapping[str, Any],
+    out: FileSequence,
+    footage: Mapping[str, Footage],
+    weights: tuple[WeightsRef, ...],
+) -> Shot:
     main = face.inputs[0]
-    named = request.footage.get(main.option, "")
+    named, _ = split_layer(request.footage.get(main.option, ""))
     frames = frames_to_render(request.frames, footage[main.name], named, params["stillSource"])
     if out.is_still and len(frames) > 1:
         raise ParameterError(f"{request.out} is one file for {len(frames)} frames: put #### where the number belongs")
     if not out.pattern.lower().endswith(".exr"):
         raise ParameterError(f"{request.out} does not end in .exr: passes are written as OpenEXR")
-    passes = face.choose_passes(params, request.passes)
-    chosen = used_weights.planned(face, params)
-    digest = used_weights.digest(chosen)
-    shot = Shot(
+    return Shot(
         face,
         footage,
         params,
         frames,
         out,
-        digest,
-        passes,
+        used_weights.digest(weights),
+        face.choose_passes(params, request.passes),
         request.bit_depth,
         request.compression,
-        reads=(*(str(ref.path) for ref in chosen), *_files_named(face, params)),
+        reads=(*(str(ref.path) for ref in weights), *_files_named(face, params)),
         overwrite=request.overwrite,
     )
-    shot.guard.refuse(path for frame in frames for path in shot.paths(frame))
-    return Plan(shot, chosen, params["device"], one_for_all(face, footage) if len(frames) > 1 else ())
 
 
 def _files_named(face: Face, params: Mapping[str, Any]) -> list[str]:

@@ -45,6 +45,19 @@ class Summary:
     seconds: float = 0.0
 
 
+def render_shots(shots: Sequence[Shot], worker: Worker, progress: Progress) -> Summary:
+    """One after the other, the views of a stereo shot for instance; a frame that fails in one is a failed frame."""
+    whole = Summary()
+    for shot in shots:
+        one = ShotRender(shot, worker, progress).run()
+        whole.rendered += one.rendered
+        whole.skipped += one.skipped
+        whole.seconds += one.seconds
+        for frame, sentence in one.failed.items():
+            whole.failed.setdefault(frame, sentence)
+    return whole
+
+
 class ShotRender:
     """One render of a shot through a worker."""
 
