@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked render: a shot for each view that is rendered, their weights, their device, what is to be said before."""
+    """A checked render: a shot for each view, their weights, the device they run on, and what is to be said before."""
 
     shots: tuple[Shot, ...]
     weights: tuple[WeightsRef, ...]
