@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO as oiio
 import psutil
 import pytest
 from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
@@ -24,7 +25,7 @@ from plugin.worker import lifecycle, paths
 from plugin.worker.client import Worker, status_of_running
 from plugin.worker.codec import encode
 from plugin.worker.fields import Box, BufferRef, Colour, Image, Span
-from plugin.worker.messages import Cancel, FrameAnswer, Need, Release, Render, Result
+from plugin.worker.messages import AskStatus, Cancel, FrameAnswer, Need, Release, Render, Result
 from plugin.worker.wire import HEADER, MAGIC, Wire
 
 
@@ -361,6 +362,27 @@ def test_more_renders_than_allowed_are_refused_one_by_one(worker):
     answers = [raw.wire.receive() for _ in range(17 + 3)]
     assert b"no more than 16 renders" in b"".join(payload for _, payload, _ in answers)
     raw.wire.close()
+
+
+def test_a_client_that_does_not_read_is_dropped_before_it_costs_memory(worker, tmp_path):
+    """Results wait for whoever submitted their jobs, and a client may not have more than 16 of those."""
+    oiio.ImageBuf(oiio.ImageSpec(64, 64, 4, oiio.FLOAT)).write(str(tmp_path / "a.exr"))
+    raw = Raw()
+    params = {"sourceFile": str(tmp_path / "a.exr")}
+    with contextlib.suppress(OSError):
+        for number in range(1, 1000):
+            raw.send(Render(number, "test-gain", 1, params, {}, "batch", ()))
+            time.sleep(0.002)
+            assert number % 20 or worker.status()["buffer_bytes"] < 100 * 64 * 64 * 16
+    wait_for(lambda: "does not read what it asked for" in log_of(worker))
+    assert raw.dropped()
+    asking = Raw()
+    with contextlib.suppress(OSError):
+        for _ in range(20_000):
+            asking.send(AskStatus())
+    assert asking.dropped()
+    wait_for(lambda: log_of(worker).count("does not read what it asked for") == 2)
+    assert worker.submit("test-gain", 5, {}, Footage()).result(60).images
 
 
 def test_thousands_of_damaged_messages_do_not_disturb_another_client(worker):

@@ -176,16 +176,68 @@ def test_a_gpu_that_is_not_there_is_named_and_auto_falls_back(runtime, monkeypat
     assert any(n.startswith("cuda:0 cannot be used: ") and n.endswith("on the processor instead") for n in notes)
 
 
-def test_a_worker_that_cannot_start_leaves_its_last_words(runtime, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("script", "starts", "sentence"),
+    [
+        ("exit 3", 2, "ended while it started without a word, as one that is killed when memory runs out; its log is"),
+        ("echo 'python: error while loading shared libraries: libz.so' >&2", 2, ": python: error while loading shared"),
+        ("echo error there is no air", 1, "^there is no air$"),
+        ("printf 'Traceback\\n  File x\\nMemoryError\\n' >&2; kill -9 $$", 2, "started: MemoryError; its log"),
+        (
+            "printf 'what(): \\033[31mbad_alloc at 0x%s\\n' $$ >&2; kill -6 $$",
+            2,
+            r"started: what\(\): \\x1b\[31mbad_alloc",
+        ),
+        ("cat $0.count >&2; printf x >>$0.text; cat $0.text >&2", 5, "started: 5; xxxxx; its log is"),
+    ],
+)
+def test_a_worker_that_cannot_start_leaves_its_own_last_words(runtime, monkeypatch, tmp_path, script, starts, sentence):
+    """What older ones left in the log is not its own, and what ends it the same way twice would end it for ever."""
     broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.write_text(f"#!/bin/sh\necho $(($(cat $0.count || echo 0) + 1)) >$0.count 2>/dev/null\n{script}\n")
     broken.chmod(0o755)
+    (tmp_path / "python.count").write_text("0")
+    paths.log_path("cpu").write_text("2026-01-01 [1] ERROR an older worker: killed\n")
     monkeypatch.setattr(sys, "executable", str(broken))
-    with pytest.raises(WorkerError, match="the worker for cpu ended while it started; it left no log in"):
+    with pytest.raises(WorkerError, match=sentence) as caught:
         Worker("cpu").submit("test-gain", 1, {}, Footage())
+    assert "older" not in str(caught.value)
+    assert int((tmp_path / "python.count").read_text()) == starts
+
+
+def test_a_python_that_is_not_there_is_named(runtime, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(WorkerError, match="the worker cannot be started: /nowhere/python: No such file or directory"):
         Worker("cpu").submit("test-gain", 1, {}, Footage())
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("ready 12\n", ("ready", "12")),
+        ("a warning\nready 12\nmore", ("ready", "12")),
+        ("half a lineready 12\n", ("ready", "")),
+        ("a warning\nunusable there is none\n", ("unusable", "there is none")),
+        ("x\n" * 100_000 + "error it is broken\n", ("error", "it is broken")),
+        ("an error it made\nready", ("", "an error it made\nready")),
+    ],
+)
+def test_noise_before_the_word_is_no_word(said, heard):
+    """Libraries may print while they are loaded, with or without an end of the line."""
+    reader, writer = os.pipe()
+    threading.Thread(target=lambda: (os.write(writer, said.encode()), os.close(writer))).start()
+    assert lifecycle._hear(reader, 20) == heard
+    os.close(reader)
+
+
+def test_a_limit_of_memory_is_named_and_tried_once(runtime, monkeypatch, tmp_path):
+    starter = tmp_path / "python"
+    starter.write_text(f'#!/bin/sh\necho >>$0.count\nulimit -v 1000000\nexec {sys.executable} "$@"\n')
+    starter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(starter))
+    with pytest.raises(WorkerError, match="the worker for cpu cannot start: it has too little memory"):
+        Worker("cpu").submit("test-gain", 1, {}, Footage())
+    assert (tmp_path / "python.count").read_text() == "\n"
 
 
 def test_what_a_host_sets_for_its_own_python_does_not_reach_the_worker(monkeypatch):
@@ -211,8 +263,19 @@ def test_folders_are_private_and_their_own_troubles_are_named(monkeypatch, tmp_p
         paths.runtime_folder()
     (tmp_path / "link").symlink_to(tmp_path / "run")
     monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "link"))
-    with pytest.raises(WorkerError, match="does not belong to you"):
+    with pytest.raises(WorkerError, match=rf"link is a link, .*; set CLEANPLATE_RUNTIME to {tmp_path}/run$"):
         paths.runtime_folder()
+    (tmp_path / "cleanplate").symlink_to("/nowhere")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("CLEANPLATE_RUNTIME")
+    with pytest.raises(WorkerError, match="cleanplate is a link, .*; remove the link, or set CLEANPLATE_RUNTIME$"):
+        paths.runtime_folder()
+    (tmp_path / "cleanplate").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getuid", lambda: 12345)
+        with pytest.raises(WorkerError, match="does not belong to you, .*; remove it, or set CLEANPLATE_RUNTIME to a"):
+            paths.runtime_folder()
+    monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "run"))
     monkeypatch.delenv("CLEANPLATE_RUNTIME")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert paths.runtime_folder() == tmp_path / "cleanplate"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import random
 import re
 import socket
+import threading
+import time
 from pathlib import Path
 
 import msgpack
@@ -124,6 +127,29 @@ def test_broken_headers_are_refused(data, sentence):
     parser.feed(data)
     with pytest.raises(ProtocolError, match=sentence):
         parser.next()
+
+
+def test_what_trickles_in_has_one_deadline_in_all():
+    left, right = socket.socketpair()
+    receiver = Wire(right)
+    whole = framed(Cancel.code, encode(Cancel(1)))
+
+    def trickle() -> None:
+        with contextlib.suppress(OSError):
+            for byte in whole:
+                left.send(bytes([byte]))
+                time.sleep(0.1)
+
+    threading.Thread(target=trickle, daemon=True).start()
+    receiver.timeout(0.4)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        receiver.receive()
+    assert time.monotonic() - began < 1.5
+    receiver.timeout(None)
+    assert receiver.receive() is not None
+    left.close()
+    receiver.close()
 
 
 def test_another_version_says_which():

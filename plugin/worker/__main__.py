@@ -25,7 +25,7 @@ from models import wording
 from nodes.errors import CleanplateError, WorkerError
 from nodes.plain_text import one_line
 from plugin.worker import identity, paths
-from plugin.worker.failures import Unusable
+from plugin.worker.failures import Unusable, out_of_memory, reason_of
 
 IDLE_SECONDS = 300.0
 LOG_BYTES, LOG_FILES = 1_000_000, 3
@@ -51,6 +51,7 @@ def main() -> int:
     try:
         device = paths.resolve(options.device)
         if not options.foreground:
+            faulthandler.enable()
             _shed(options.lock)
         lock = options.lock if options.lock >= 0 else _lock()
         if not options.foreground and os.fork():
@@ -61,8 +62,23 @@ def main() -> int:
             return _work(device, lock, options.foreground)
     except CleanplateError as error:
         word = "unusable" if isinstance(error, Unusable) else "error"
-        print(word, " ".join(str(error).split()), flush=True)
+        print(word, one_line(" ".join(str(error).split())), flush=True)
         return 1
+    except Exception as error:
+        log.exception("the worker cannot start")
+        print("error", _cause(error, options.device), flush=True)
+        return 1
+
+
+def _cause(error: Exception, device: str) -> str:
+    """Why the worker cannot start, where that is nothing it has a sentence for."""
+    reason = reason_of(error)
+    if out_of_memory(error) or "allocate memory" in reason or "failed to map segment" in reason:
+        return f"the worker for {device} cannot start: it has too little memory, or too low a limit of it ({reason})"
+    return (
+        f"the worker for {device} cannot start: {type(error).__name__}: {reason}; the details are in "
+        f"{paths.log_path(paths.resolve(device))}"
+    )
 
 
 def _shed(lock: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
@@ -17,6 +18,8 @@ from plugin.worker.messages import Forget, FrameAnswer, Message, Release, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.wire import Wire, close_all
 
+# Messages that wait for a peer that does not read; whoever reads at all never has so many.
+MOST_WAITING = 4096
 log = logging.getLogger(__name__)
 Receive = Callable[[Message, list[int]], None]
 
@@ -42,14 +45,28 @@ class Connection:
     """Sends from any thread without waiting; calls `receive(message, descriptors)` from its reader thread.
 
     `receive` takes the descriptors over. `closed(error)` is called once, from the reader thread, when the connection
-    has ended: with None when either side hung up, with the ProtocolError when the peer broke the rules.
+    has ended: with None when either side hung up, with the ProtocolError when the peer broke the rules. One of them is
+    to read: a peer for which more than `MOST_WAITING` messages, or `most_buffers` with pixels, wait has broken it.
     """
 
-    def __init__(self, wire: Wire, name: str, receive: Receive, closed: Callable[[Exception | None], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        name: str,
+        receive: Receive,
+        closed: Callable[[Exception | None], None],
+        most_buffers: int = MOST_WAITING,
+    ) -> None:
         self._wire = wire
         self._receive = receive
         self._closed = closed
         self._queue: queue.SimpleQueue[tuple[int, bytes, Buffer | None] | None] = queue.SimpleQueue()
+        self._most_buffers = most_buffers
+        # Both only grow, the second in the writer alone: `send` may run within garbage collection and takes no lock.
+        self._buffers_queued = itertools.count(1)
+        self._buffers_sent = 0
+        self._deaf = False
+        self._over = False
         self.outgoing = Outgoing(lambda number: self.send(Forget(number)))
         self._incoming = Incoming(lambda number: self.send(Release(number)))
         self._writer = threading.Thread(target=self._write, name=f"{name} writer", daemon=True)
@@ -70,6 +87,13 @@ class Connection:
             if buffer is not None:
                 self.outgoing.unsent(buffer)
             raise
+        if self._over or self._deaf:
+            return
+        behind = next(self._buffers_queued) - self._buffers_sent if buffer is not None else 0
+        if behind > self._most_buffers or self._queue.qsize() >= MOST_WAITING:
+            self._deaf = True
+            self._wire.hang_up()
+            return
         self._queue.put((message.code, payload, buffer))
 
     def open(self, ref: BufferRef, descriptors: list[int]) -> npt.NDArray[np.uint8]:
@@ -102,6 +126,9 @@ class Connection:
         except Exception as unexpected:
             log.exception("reading a connection failed")
             error = unexpected
+        if self._deaf:
+            error = ProtocolError("it does not read what it asked for")
+        self._over = True
         self._wire.hang_up()
         self._queue.put(None)
         self._writer.join()
@@ -132,4 +159,5 @@ class Connection:
                 self._wire.send(code, payload, descriptors)
             except OSError:
                 self._wire.hang_up()
+            self._buffers_sent += buffer is not None
             del buffer, entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import select
 import signal
 import socket
@@ -12,9 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from nodes.errors import WorkerError
+from nodes.plain_text import one_line
 from plugin.worker import identity, paths
 from plugin.worker.connection import receive_now, send_now
 from plugin.worker.failures import Unusable
@@ -26,6 +27,9 @@ from plugin.worker.wire import OtherVersion, Wire
 START_SECONDS = 180.0
 BIRTHS = 5
 GREETING_SECONDS = 30.0
+_MOST_WORDS = 1 << 16
+# How lines begin that say where a process was when it died.
+_STACK = (" ", "\t", "Traceback", "Current thread", "Thread 0x", "Extension modules")
 # A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 _SCRUBBED = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 _SCRUBBED_KINDS = ("PYTHON", "QT_", "NATRON", "DYLD_", "__PYVENV_LAUNCHER__")
@@ -36,7 +40,13 @@ class Absent(Exception):
 
 
 class Stillborn(WorkerError):
-    """The worker ended while it started, without a word: killed, or unable to run at all."""
+    """The worker ended while it started, and no sentence says why; `cause` is the same for the same cause."""
+
+    def __init__(self, device: str, said: str) -> None:
+        words = last_words(said)
+        self.cause = re.sub(r"\d+", "", words)
+        ending = f": {words}" if words else " without a word, as one that is killed when memory runs out"
+        super().__init__(f"the worker for {device} ended while it started{ending}; its log is {paths.log_path(device)}")
 
 
 class Retired(Exception):
@@ -49,7 +59,8 @@ def connect_or_start(device: str, name: str, note: Callable[[str], None]) -> tup
     with contextlib.suppress(Absent, Retired):
         return connect(device, name, build)
     with _locked() as lock:
-        deadline, births = time.monotonic() + START_SECONDS, BIRTHS
+        deadline = time.monotonic() + START_SECONDS
+        causes: list[str] = []
         while True:
             with contextlib.suppress(Absent, Retired):
                 return connect(device, name, build)
@@ -58,17 +69,18 @@ def connect_or_start(device: str, name: str, note: Callable[[str], None]) -> tup
             note(f"starting the worker for {device}")
             try:
                 start(device, lock)
-            except Stillborn:
-                births -= 1
-                if not births:
+            except Stillborn as death:
+                # Somebody may have killed it by mistake; what comes the same way twice is no mistake.
+                causes.append(death.cause)
+                if len(causes) == BIRTHS or death.cause in causes[:-1]:
                     raise
 
 
 def connect(device: str, name: str, build: str) -> tuple[Wire, Welcome]:
     """A greeted connection to a worker that runs. Raises Absent, Retired or WorkerError."""
     connected = socket.socket(socket.AF_UNIX)
-    connected.settimeout(GREETING_SECONDS)
     wire = Wire(connected)
+    wire.timeout(GREETING_SECONDS)
     try:
         connected.connect(os.fspath(paths.socket_path(device)))
         _, user = wire.peer()
@@ -77,7 +89,7 @@ def connect(device: str, name: str, build: str) -> tuple[Wire, Welcome]:
         send_now(wire, Hello(identity.release(), build, os.getpid(), name, marks=True))
         answer = receive_now(wire)
         if isinstance(answer, Welcome):
-            connected.settimeout(None)
+            wire.timeout(None)
             return wire, answer
         if isinstance(answer, Refused) and not answer.retired:
             raise WorkerError(answer.sentence)
@@ -115,7 +127,7 @@ def start(device: str, lock: int) -> None:
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
             pass_fds=[lock],
             start_new_session=True,
         )
@@ -123,19 +135,18 @@ def start(device: str, lock: int) -> None:
         raise WorkerError(f"the worker cannot be started: {sys.executable}: {error.strerror}") from None
     assert process.stdout is not None
     with process.stdout:
-        line = _line(process.stdout.fileno(), START_SECONDS)
-    if not line:
+        word, rest = _hear(process.stdout.fileno(), START_SECONDS)
+    if not word:
         # Whatever hangs there must not keep the lock.
         with contextlib.suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    word, _, rest = line.partition(" ")
     if word == "unusable":
         raise Unusable(rest)
     if word == "error":
         raise WorkerError(rest)
     if word != "ready":
-        raise Stillborn(f"the worker for {device} ended while it started; {_last_words(paths.log_path(device))}")
+        raise Stillborn(device, rest)
 
 
 def environment() -> dict[str, str]:
@@ -163,23 +174,29 @@ def _locked() -> Iterator[int]:
         os.close(descriptor)
 
 
-def _line(descriptor: int, seconds: float) -> str:
+def _hear(descriptor: int, seconds: float) -> tuple[str, str]:
+    """What a worker that starts says: the word that decides and the rest of its line.
+
+    Without such a line the word is empty and the rest is all it said: it died, or took too long.
+    """
     deadline = time.monotonic() + seconds
-    text = b""
-    while b"\n" not in text:
+    said = unfinished = b""
+    while True:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return ""
-        piece = os.read(descriptor, 4096)
+        piece = os.read(descriptor, 4096) if left > 0 and select.select([descriptor], [], [], left)[0] else b""
+        said = (said + piece)[-_MOST_WORDS:]
+        *lines, unfinished = (unfinished + piece).split(b"\n")
+        for line in (line.decode(errors="replace") for line in lines):
+            word, _, rest = line.partition(" ")
+            if word in ("ready", "unusable", "error"):
+                return word, rest
+            if re.search(r"ready \d+$", line):  # after what a library wrote without an end of the line
+                return "ready", ""
         if not piece:
-            break
-        text += piece
-    return text.decode(errors="replace").split("\n", 1)[0]
+            return "", said.decode(errors="replace")
 
 
-def _last_words(log_file: Path) -> str:
-    try:
-        lines = log_file.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return f"its log {log_file} ends with: {lines[-1][:300]}" if lines else f"it left no log in {log_file}"
+def last_words(text: str) -> str:
+    """The end of what a process said before it died, in a line, without the stack that led there."""
+    lines = [line for line in text.splitlines() if line and not line.startswith(_STACK)]
+    return one_line("; ".join(line.strip() for line in lines[-3:]))[-300:]

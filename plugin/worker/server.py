@@ -106,8 +106,9 @@ class Server:
             self._greetings.release()
 
     def _greet_one(self, connected: socket.socket) -> None:
-        connected.settimeout(GREETING_SECONDS)
         wire = Wire(connected)
+        wire.timeout(GREETING_SECONDS)
+        wire.keep_little()
         session = None
         try:
             _, user = wire.peer()
@@ -121,7 +122,7 @@ class Server:
         if session is None:
             wire.close()
         else:
-            connected.settimeout(None)
+            wire.timeout(None)
             session.connection.start()
 
     def _welcome(self, wire: Wire) -> Session | None:

@@ -60,7 +60,7 @@ class Session:
         self._lock = threading.Lock()
         self._jobs: dict[int, Job] = {}
         self.needs = Needs()
-        self.connection = Connection(wire, f"client {hello.pid}", self._receive, self._closed)
+        self.connection = Connection(wire, f"client {hello.pid}", self._receive, self._closed, MAX_JOBS)
 
     @property
     def outgoing(self) -> Outgoing:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ HEADER = struct.Struct("<4sHHIHH")
 MAGIC = b"CPWK"
 MAX_DESCRIPTORS = 4
 _CHUNK = 1 << 16
+_LITTLE = 1 << 13
 _DESCRIPTOR_SPACE = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS)
 
 
@@ -85,6 +87,7 @@ class Wire:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._parser = Parser()
+        self._deadline: float | None = None
 
     def send(self, code: int, payload: bytes, descriptors: Sequence[int] = ()) -> None:
         """Sends one message, waiting for the peer to take it. Raises OSError once the connection is gone."""
@@ -103,6 +106,11 @@ class Wire:
             message = self._parser.next()
             if message is not None:
                 return message
+            if self._deadline is not None:
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("the peer took too long")
+                self._socket.settimeout(left)
             data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, _DESCRIPTOR_SPACE, system.RECEIVE_FLAGS)
             descriptors = array.array("i")
             for level, kind, content in ancillary:
@@ -120,7 +128,13 @@ class Wire:
         return system.peer(self._socket)
 
     def timeout(self, seconds: float | None) -> None:
+        """What is received from now on has so many seconds in all, however it trickles in; None: for ever."""
+        self._deadline = None if seconds is None else time.monotonic() + seconds
         self._socket.settimeout(seconds)
+
+    def keep_little(self) -> None:
+        """Has the system keep no more than some messages that the peer has not read: it keeps their memory, too."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
 
     def hang_up(self) -> None:
         """Ends the connection; whoever waits in `send` or `receive` returns."""
