@@ -255,11 +255,24 @@ def test_frames_that_cannot_be_understood(text: str) -> None:
         parse_frames(text)
 
 
+@pytest.mark.parametrize("text", ["3000000000", "1-2147483648", "-2147483649", "1-5x3000000000"])
+def test_numbers_no_frame_can_have(text: str) -> None:
+    with pytest.raises(ParameterError, match="go beyond what a frame's number can be, -2147483648 to 2147483647"):
+        parse_frames(text)
+
+
+def test_a_file_with_a_number_no_frame_can_have_is_named(tmp_path: Path) -> None:
+    for number in (7, 20240131120000):
+        (tmp_path / f"a.{number}.exr").touch()
+    with pytest.raises(FootageError, match=r"a\.20240131120000\.exr has the number 20240131120000, .*rename the files"):
+        Sequence.parse(tmp_path / "a.%d.exr").frames()
+
+
 def test_frames_beyond_reason() -> None:
     with pytest.raises(ParameterError, match="step 0"):
         parse_frames("1-5x0")
     with pytest.raises(ParameterError, match="check the numbers"):
-        parse_frames("1-99999999999")
+        parse_frames("1-20000000")
     with pytest.raises(ParameterError, match="cannot be understood"):
         parse_frames("9" * 5000)
 

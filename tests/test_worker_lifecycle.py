@@ -268,12 +268,14 @@ def test_folders_are_private_and_their_own_troubles_are_named(monkeypatch, tmp_p
     (tmp_path / "cleanplate").symlink_to("/nowhere")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.delenv("CLEANPLATE_RUNTIME")
-    with pytest.raises(WorkerError, match="cleanplate is a link, .*; remove the link, or set CLEANPLATE_RUNTIME$"):
+    with pytest.raises(
+        WorkerError, match=r"cleanplate is a link, .*; remove the link, or set CLEANPLATE_RUNTIME to /nowhere$"
+    ):
         paths.runtime_folder()
     (tmp_path / "cleanplate").unlink()
     with monkeypatch.context() as patched:
         patched.setattr(os, "getuid", lambda: 12345)
-        with pytest.raises(WorkerError, match="does not belong to you, .*; remove it, or set CLEANPLATE_RUNTIME to a"):
+        with pytest.raises(WorkerError, match=r"does not belong to you, .*; remove it, or set CLEANPLATE_RUNTIME to a"):
             paths.runtime_folder()
     monkeypatch.setenv("CLEANPLATE_RUNTIME", str(tmp_path / "run"))
     monkeypatch.delenv("CLEANPLATE_RUNTIME")

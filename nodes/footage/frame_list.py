@@ -49,6 +49,11 @@ def parse_frames(text: str, whole: tuple[int, int] | None = None) -> list[int]:
 
 def _range(item: re.Match[str], whole: tuple[int, int] | None) -> range:
     text = item[0].strip()
+    for number in (item[1], item[3], item[4]):
+        if number and not FIRST_FRAME <= int(number) <= LAST_FRAME:
+            raise ParameterError(
+                f"The frames {text[:40]!r} go beyond what a frame's number can be, {FIRST_FRAME} to {LAST_FRAME}."
+            )
     first, step = int(item[1]), int(item[4] or 1)
     if item[3] or not item[2]:
         last = int(item[3] or item[1])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nodes.errors import FootageError
+from nodes.footage.frame_list import FIRST_FRAME, LAST_FRAME
 from nodes.footage.pattern import Part, places
 
 _STEREO = ("left", "right")
@@ -75,7 +76,14 @@ class Sequence:
         if self.is_still:
             return []
         found = {self.frame_of(path, view) for path in self._walk(view or _STEREO[0])}
-        return sorted(frame for frame in found if frame is not None)
+        frames = sorted(frame for frame in found if frame is not None)
+        for frame in frames[:1] + frames[-1:]:
+            if not FIRST_FRAME <= frame <= LAST_FRAME:
+                raise FootageError(
+                    f"{self.path(frame, view)} has the number {frame}, and those of frames are "
+                    f"{FIRST_FRAME} to {LAST_FRAME}: rename the files."
+                )
+        return frames
 
     def frame_of(self, path: str, view: str | None = None) -> int | None:
         """The number of the frame whose file this is; None where it is no frame of this sequence, or of a still."""

@@ -30,19 +30,15 @@ def runtime_folder() -> Path:
         # Whoever can change the link could lead clients to a worker of their own.
         raise WorkerError(
             f"{folder} is a link, and the worker's socket has to lie in a folder itself; "
-            + (
-                f"set CLEANPLATE_RUNTIME to {folder.resolve()}"
-                if setting
-                else "remove the link, or set CLEANPLATE_RUNTIME"
-            )
+            f"{'' if setting else 'remove the link, or '}set CLEANPLATE_RUNTIME to {folder.resolve()}"
         )
     try:
         folder.mkdir(mode=0o700, parents=bool(setting), exist_ok=True)
         status = folder.lstat()
         if status.st_uid != os.getuid():
             raise WorkerError(
-                f"the folder {folder} does not belong to you, so the worker's socket cannot be there; remove it, or set "
-                "CLEANPLATE_RUNTIME to a folder of your own"
+                f"the folder {folder} does not belong to you, so the worker's socket cannot be there; "
+                "remove it, or set CLEANPLATE_RUNTIME to a folder of your own"
             )
         if stat.S_IMODE(status.st_mode) & 0o077:
             folder.chmod(0o700)
