@@ -222,6 +222,9 @@ def test_what_lies_where_a_pass_goes(tmp_path: Path) -> None:
     (tmp_path / "text.exr").write_text("v/1 notes of the day")
     for path in (out, tmp_path / "folder.exr", tmp_path / "text.exr"):
         assert read_making(path) == Making(whole=path == out, foreign=True)
+    for text in (b"a", b"hi\n", b"v/2"):  # shorter than what an EXR file begins with
+        (tmp_path / "text.exr").write_bytes(text)
+        assert read_making(tmp_path / "text.exr") == Making(foreign=True)
     os.symlink(tmp_path / "nowhere", tmp_path / "link.exr")
     assert read_making(tmp_path / "link.exr") is None
 

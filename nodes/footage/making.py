@@ -51,8 +51,8 @@ def is_finished(path: str | os.PathLike[str], key: str) -> bool:
 
 def _making(file: BinaryIO, size: int) -> Making:
     start = file.read(_USUAL_HEADER)
-    if MAGIC.startswith(start[: len(MAGIC)]) and len(start) < len(MAGIC):
-        return Making()
+    if not start.startswith(MAGIC):
+        return Making(foreign=not MAGIC.startswith(start))
     found = _plain_header(start)
     if found is None:
         file.seek(0)
