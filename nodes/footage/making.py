@@ -14,8 +14,9 @@ from nodes.footage.metadata import Attribute
 
 _USUAL_HEADER = 16 << 10
 _PLAIN = (b"\2\0\0\0", b"\2\4\0\0")  # one part of scanlines, with short names or long ones
-_STRUCTURE = {"channels", "compression", "dataWindow"}
 KEY, INPUTS = "cleanplate/key", "cleanplate/inputs"
+_STRUCTURE = {"channels", "compression", "dataWindow"}
+_WANTED = {name.encode(): name for name in (KEY, INPUTS, *_STRUCTURE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _making(file: BinaryIO, size: int) -> Making:
 
 
 def _plain_header(start: bytes) -> tuple[dict[str, Attribute], int] | None:
-    """Attributes and end of the header of a file such as ours, without what `parse_header` makes sure of.
+    """What matters here of the header of a file such as ours, and its end, without what `parse_header` makes sure of.
 
     A hundred thousand of them are looked at before a render. None where it is another kind of file, or cut off.
     """
@@ -87,8 +88,10 @@ def _plain_header(start: bytes) -> tuple[dict[str, Attribute], int] | None:
             end = type_end + 5 + size
             if size < 0 or end >= len(start):
                 return None
-            name, kind = start[position:name_end].decode(), start[name_end + 1 : type_end].decode()
-            attributes[name] = Attribute(kind, start[type_end + 5 : end])
+            if (name := start[position:name_end]) in _WANTED:
+                attributes[_WANTED[name]] = Attribute(
+                    start[name_end + 1 : type_end].decode(), start[type_end + 5 : end]
+                )
             position = end
     except (IndexError, ValueError, struct.error):
         return None

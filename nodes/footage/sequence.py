@@ -125,7 +125,7 @@ class Sequence:
         return sorted(names, key=lambda name: (_STEREO.index(name) if name in _STEREO else len(_STEREO), name))
 
     def _has(self, kind: str) -> bool:
-        return any(part[0] == kind for part in self.parts)
+        return kind in [part[0] for part in self.parts]
 
     def _walk(self, view: str | None) -> Iterator[str]:
         """Files that could be of the sequence; a folder whose name has a place for nothing is not listed."""
