@@ -7,10 +7,13 @@ import hashlib
 import os
 from pathlib import Path
 
+import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import OutputError, ParameterError
+from nodes.footage.exr_header import read_header
 from nodes.footage.reader import Footage
+from nodes.footage.seal import is_untouched
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.safety import Guard
 from tests.local_render import LocalWorker, render, shot, write_shot
@@ -125,6 +128,47 @@ def test_what_others_made_is_not_replaced_unasked(house, content) -> None:
     assert digests(house) == before
     assert render(dataclasses.replace(what, overwrite=True)).rendered == 3
     assert render(what).skipped == 3  # ours by now
+
+
+def paint(path: str, **how) -> None:
+    """What another program does that opens a pass, changes a corner and saves it with its metadata."""
+    picture = oiio.ImageBuf(path)
+    spec = picture.spec()
+    for name, value in how.items():
+        picture.specmod().attribute(name, value)
+    picture.setpixel(1, 1, [0.25] * spec.nchannels)
+    picture.write(path)
+
+
+@pytest.mark.parametrize("compression", ["zip", "zips", "piz", "none", "rle"])
+def test_what_a_person_changed_since_is_not_replaced_unasked(house, compression) -> None:
+    what = dataclasses.replace(shot("s/a.####.exr", "o/a.####.exr", FRAMES), compression=compression)
+    render(what)
+    paint("o/a.0002.exr")
+    before = digests(house)
+    assert render(what).skipped == 3  # a mended mask stays
+    again = dataclasses.replace(what, params={**what.params, "gain": 3.0})
+    with pytest.raises(ParameterError, match=r"o/a\.0002\.exr was changed since Cleanplate made it.*--overwrite"):
+        render(again)
+    assert digests(house) == before
+    assert render(dataclasses.replace(again, overwrite=True)).rendered == 3
+
+
+@pytest.mark.parametrize("compression", ["zip", "none", "piz"])
+def test_a_seal_breaks_with_every_change(house, compression) -> None:
+    what = dataclasses.replace(shot("s/a.####.exr", "o/a.####.exr", FRAMES), compression=compression)
+    render(what)
+    path = Path("o/a.0001.exr")
+    assert is_untouched(str(path))
+    whole = path.read_bytes()
+    header = read_header(path)
+    first = header.end + 8 * header.parts[0].chunks
+    for place in range(header.end, len(whole)) if compression == "none" else range(len(whole) - 8, len(whole)):
+        if not first <= place < first + 8:  # what the table says of the chunk
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            assert not is_untouched(str(path)), place
+    path.write_bytes(whole.replace(b"cleanplate/params", b"cleanplate/PARAMS"))
+    assert not is_untouched(str(path))
 
 
 def test_our_own_are_replaced_and_so_are_pieces(house) -> None:

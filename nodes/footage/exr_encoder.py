@@ -19,8 +19,11 @@ import numpy.typing as npt
 import OpenImageIO as oiio
 
 from nodes.errors import FootageError
+from nodes.footage import exr_attributes
 from nodes.footage.exr_header import LONG_NAMES, MAGIC, ExrHeader, parse_header
+from nodes.footage.making import KEY
 from nodes.footage.metadata import Attribute
+from nodes.footage.seal import SEAL, seal_of
 from nodes.footage.window import Window
 
 # Attributes that say how the pixels are stored, and those that only hold for other pixels than these: the encoder's own
@@ -103,9 +106,13 @@ def _with_header(data: bytes, attributes: Mapping[str, Attribute]) -> bytes:
     merged.update(
         (name, value) for name, value in attributes.items() if name not in STRUCTURAL and _writable(name, value)
     )
-    start = _header_bytes(header, merged)
     count = part.chunks
-    offsets = np.frombuffer(data, "<i8", count, header.end) + (len(start) - header.end)
+    offsets = np.frombuffer(data, "<i8", count, header.end)
+    if KEY in merged:
+        seal = seal_of(merged, offsets.tolist(), len(data), lambda first, last: data[first:last])
+        merged[SEAL] = exr_attributes.encode(seal)
+    start = _header_bytes(header, merged)
+    offsets = offsets + (len(start) - header.end)
     return b"".join((start, offsets.astype("<i8").tobytes(), memoryview(data)[header.end + 8 * count :]))
 
 

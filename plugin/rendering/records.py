@@ -28,17 +28,13 @@ class Records:
         """
         self.look(frame)
         key = self._shot.key(frame)
-        known: set[str] = set()
-        finished = True
-        for path in self._shot.paths(frame):
-            making = read_making(path)
-            if not self._shot.guard.may_replace(making):
-                self._shot.guard.refuse_foreign(path)
-            if making is None or not _fits(making, key):
-                finished = False
-            else:
-                known.add(making.inputs)
-        return finished and all(self._agrees(frame, text) for text in known)
+        makings = {path: read_making(path) for path in self._shot.paths(frame)}
+        known = {making.inputs for making in makings.values() if making is not None and _fits(making, key)}
+        finished = all(making is not None and _fits(making, key) for making in makings.values())
+        finished = finished and all(self._agrees(frame, text) for text in known)
+        for path, making in makings.items():
+            self._shot.guard.refuse_lost(path, making, finished)
+        return finished
 
     def look(self, frame: int) -> None:
         """To be called before a frame is rendered: what it is made from is not older than its fingerprints will say."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from nodes.errors import OutputError, ParameterError
 from nodes.footage.making import Making, read_making
 from nodes.footage.reader import Footage
+from nodes.footage.seal import is_untouched
 
 FileId = tuple[int, int]
 
@@ -52,19 +53,31 @@ class Guard:
     def refuse_foreign(self, *paths: str) -> None:
         """Raises ParameterError where one of the paths is a file that Cleanplate did not make and may not replace."""
         for path in paths:
-            if not self.may_replace(read_making(path)):
-                raise ParameterError(_foreign(path, self._option))
+            self.refuse_lost(path, read_making(path), finished=True)
 
-    def may_replace(self, making: Making | None) -> bool:
-        """Whether what lies at an output's path, as it says of itself, is ours or may be lost."""
-        return self._overwrite or making is None or not making.foreign
+    def refuse_lost(self, path: str, making: Making | None, finished: bool) -> None:
+        """Raises ParameterError where what lies at an output's path may not be lost; what is `finished` stays."""
+        if reason := self._worth(path, making, finished):
+            raise ParameterError(reason)
+
+    def _worth(self, path: str, making: Making | None, finished: bool = False) -> str:
+        if making is None or self._overwrite:
+            return ""
+        if making.foreign:
+            return f"{path} is there already and was not made by Cleanplate: {self._advice()}"
+        if making.whole and not finished and not is_untouched(path):
+            return f"{path} was changed since Cleanplate made it: {self._advice()}"
+        return ""
+
+    def _advice(self) -> str:
+        return f"choose another {self._option}, or say --overwrite to replace it"
 
     def check(self, path: str) -> None:
         """To be asked before a file is replaced or appears. Raises OutputError."""
         if reason := self._conflict(path):
             raise OutputError(f"{reason}: choose other file names for {self._option}")
-        if not self.may_replace(read_making(path)):
-            raise OutputError(_foreign(path, self._option))
+        if reason := self._worth(path, read_making(path)):
+            raise OutputError(reason)
 
     def _conflict(self, path: str) -> str:
         """Why a path must not be written to, whatever the user says; empty where nothing speaks against it."""
@@ -120,10 +133,3 @@ def _listed(folder: str) -> set[str]:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold() if not name.isascii() else name.lower()
-
-
-def _foreign(path: str, option: str) -> str:
-    return (
-        f"{path} is there already and was not made by Cleanplate: choose another {option}, or say --overwrite to "
-        "replace it"
-    )
