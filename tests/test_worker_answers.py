@@ -30,6 +30,7 @@ from plugin.worker.messages import (
     Cancel,
     Failed,
     FrameAnswer,
+    Hello,
     IdentityAnswer,
     Message,
     Missing,
@@ -78,7 +79,7 @@ class Engine:
         return self._render(device)
 
 
-FACE = SimpleNamespace(label="Odd", parameters=(), inputs=(), parse=dict, input=lambda name: None)
+FACE = SimpleNamespace(label="Odd", parameters=(), inputs=(), passes=(), parse=dict, input=lambda name: None)
 
 
 def device_for(weights: tuple[WeightsInfo, ...], note: Any) -> Any:
@@ -322,7 +323,7 @@ def test_answers_after_the_end_of_a_job_do_not_disturb_the_others():
         return job
 
     worker: Any = SimpleNamespace(admit=admit, launch=lambda job: None, ended=gone.append)
-    hello: Any = SimpleNamespace(pid=1, name="late")
+    hello = Hello("1", "", 1, "late")
     session = Session(Wire(left), hello, worker)
     session.connection.start()
     end = Wire(right)
