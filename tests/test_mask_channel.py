@@ -91,7 +91,7 @@ def test_a_channel_by_name() -> None:
     frame = picture(stacked(M, PLATE, NONE, ONE), "RGBA")
     for asked, plane in (("R", M), ("green", PLATE), ("mask.blue", NONE), ("alpha", ONE), (" A ", ONE)):
         np.testing.assert_array_equal(only_channel(frame, asked).pixels[..., 0], plane)
-    with pytest.raises(ParameterError, match="no channel 'roto' in a mask that has R, G, B, A"):
+    with pytest.raises(ParameterError, match="no channel 'roto': the mask has R, G, B, A"):
         only_channel(frame, "roto")
     lone = picture(M[..., None], "A")
     assert only_channel(lone, "roto") is lone

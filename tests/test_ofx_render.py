@@ -23,6 +23,8 @@ from ofx_host.isolated import isolated
 from ofx_host.plugin import Refused
 from ofx_host.profiles import FILTER, NATRON, PLAIN
 
+from nodes.footage.transfer import encode
+
 FRAMES = range(FIRST, LAST + 1)
 
 
@@ -287,3 +289,42 @@ def test_what_natron_calls_pictures_is_not_trusted_where_it_says_nothing(scene):
             node.connect("OutM", Footage(Picture(channel, CORNER, identifier="mask"), format=FORMAT))
             expected = scene.rendered("background-matte", FIRST) * (channel != 1)
             np.testing.assert_array_equal(node.render(FIRST), expected)
+
+
+@isolated
+def test_a_mask_of_several_channels_is_the_one_that_tells_something(scene):  # noqa: F811
+    """A host may deliver black and white with an opaque alpha; which channel counts can be named."""
+    height, width = scene.array(f"shot.{FIRST}").shape[:2]
+    opaque = np.zeros((height, width, 4), np.float32) + np.float32([0, 0, 0, 1])
+    marked = opaque.copy()
+    marked[10:20, 5:25, 1] = 1
+    with Host(PLAIN, scene.bundle) as host:
+        node = background(host, scene)
+        node.connect("OutM", Footage(Picture(opaque, CORNER, identifier="opaque"), format=FORMAT))
+        same(node.render(FIRST), scene, "background-matte", FIRST)
+        node.connect("OutM", Footage(Picture(marked, CORNER, identifier="marked"), format=FORMAT))
+        expected = scene.rendered("background-matte", FIRST).copy()
+        expected[10:20, 5:25] = 0
+        np.testing.assert_array_equal(node.render(FIRST), expected)
+        node.set(garbageChannel="alpha")
+        assert not node.render(FIRST).any()
+        node.set(garbageChannel="red")
+        same(node.render(FIRST), scene, "background-matte", FIRST)
+        node.set(garbageChannel="roto")
+        with pytest.raises(Refused):
+            node.render(FIRST)
+        assert "no channel 'roto': the mask has R, G, B, A" in _said(host)
+
+
+@isolated
+def test_a_plate_in_a_space_of_its_own(scene):  # noqa: F811
+    plate = scene.array("clean")
+    encoded = encode(np.maximum(plate, 0), "srgb").astype(np.float32)
+    with Host(PLAIN, scene.bundle) as host:
+        node = background(host, scene)
+        node.connect("C", Footage(Picture(np.maximum(plate, 0), CORNER, identifier="light"), format=FORMAT))
+        expected = node.render(FIRST)
+        node.set(plateSpace="sRGB")
+        assert np.abs(node.render(FIRST) - expected).max() > 0.05
+        node.connect("C", Footage(Picture(encoded, CORNER, identifier="encoded"), format=FORMAT))
+        np.testing.assert_allclose(node.render(FIRST), expected, atol=1e-3)

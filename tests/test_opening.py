@@ -153,7 +153,7 @@ def test_a_channel_of_what_a_host_delivers() -> None:
     assert red.frame("Source", 1).channels == tuple("RGBA")
     # What is kept for other frames must not be mixed up.
     assert red.identity("Mask", 1, 1) != plain.identity("Mask", 1, 1) == red.identity("Source", 1, 1)
-    with pytest.raises(ParameterError, match="no channel 'roto' in a mask that has R, G, B, A"):
+    with pytest.raises(ParameterError, match="no channel 'roto': the mask has R, G, B, A"):
         with_files(inputs, FILL, FILL.parse({"maskChannel": "roto"})).frame("Mask", 1)  # type: ignore[arg-type]
 
 

@@ -42,7 +42,7 @@ def only_channel(frame: Frame, asked: str) -> Frame:
         return frame
     wanted = component_of(asked.strip())
     if wanted not in frame.channels:
-        raise ParameterError(f"there is no channel {asked!r} in a mask that has {', '.join(frame.channels)}")
+        raise ParameterError(f"there is no channel {asked!r}: the mask has {', '.join(frame.channels)}")
     index = frame.channels.index(wanted)
     return dataclasses.replace(frame, pixels=frame.pixels[..., index : index + 1], channels=("A",))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models import wording
-from nodes.errors import FootageError
+from nodes.errors import FootageError, ParameterError
 from nodes.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
@@ -40,14 +40,16 @@ def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobI
             raise FootageError(f"{wording.parameter(parameter.name)}: {error}") from None
     delivered = {entry.name: reading(face, entry, params) for entry in face.inputs if entry.name not in footage}
     asked = {name: how for name, how in delivered.items() if (how.layer, how.input_space) not in AS_DELIVERED}
-    return FileInputs(inputs, footage, asked) if footage or asked else inputs
+    return FileInputs(inputs, face, footage, asked) if footage or asked else inputs
 
 
 class FileInputs:
     """`nodes.engine.Inputs` of which some are files; `asked` says how others, which are delivered, are to be seen."""
 
-    def __init__(self, inputs: JobInputs, footage: Mapping[str, Footage], asked: Mapping[str, Reading]) -> None:
-        self._inputs, self._footage, self._asked = inputs, footage, asked
+    def __init__(
+        self, inputs: JobInputs, face: Face, footage: Mapping[str, Footage], asked: Mapping[str, Reading]
+    ) -> None:
+        self._inputs, self._face, self._footage, self._asked = inputs, face, footage, asked
         self._frames: dict[Key, Frame] = {}
 
     def connected(self, name: str) -> bool:
@@ -101,7 +103,13 @@ class FileInputs:
     def _delivered(self, name: str, frame: int) -> Frame:
         delivered = self._inputs.frame(name, frame)
         how = self._asked.get(name)
-        return only_channel(delivered, how.layer) if how and how.kind == "mask" and how.layer else delivered
+        if how is None or how.kind != "mask" or not how.layer:
+            return delivered
+        try:
+            return only_channel(delivered, how.layer)
+        except ParameterError as error:
+            channel = wording.parameter(self._face.input(name).setting("Channel"))
+            raise ParameterError(f"{channel}: {error}") from None
 
     def _view_of(self, name: str) -> bytes:
         """What makes other pixels of the same picture of an input that is delivered."""
