@@ -22,7 +22,10 @@ LONGEST_LAYER = 200
 
 @dataclass(frozen=True)
 class Input:
-    """`option` is the command-line spelling; `kind` is `plate` (colour) or `mask` (one channel is used)."""
+    """`option` is the command-line spelling; `kind` is `plate` (colour) or `mask` (one channel is used).
+
+    `alpha_of` names the input whose alpha is taken where nothing is connected.
+    """
 
     name: str
     label: str
@@ -30,6 +33,7 @@ class Input:
     hint: str
     kind: str = "plate"
     optional: bool = True
+    alpha_of: str = ""
 
     def setting(self, what: str) -> str:
         """The name of a parameter that the input brings with it: `plateOffset` of the input `plate`."""
@@ -115,7 +119,8 @@ class Parameter:
 class Pass:
     """A result: `layer` and `channels` are its EXR layer, for instance `matte` and `("A",)`; `""` is the main layer.
 
-    An `exact` pass is always written as 32-bit float. One with `each` stands for several: one for every name in the
+    An `exact` pass is always written as 32-bit float, one `as_source` in the float type of the source's file unless the
+    user names one. One with `each` stands for several: one for every name in the
     text parameter of that name, if the parameter `when` is on; see `Face.passes_for`.
     """
 
@@ -124,6 +129,7 @@ class Pass:
     channels: tuple[str, ...]
     hint: str
     exact: bool = False
+    as_source: bool = False
     each: str = ""
     when: str = ""
 

@@ -23,6 +23,9 @@ def check(face: Face, doubled: Collection[str]) -> None:
     _differ("input", [entry.name for entry in face.inputs])
     options = {option for parameter in face.parameters for option in parameter.options}
     _differ("option", [entry.option for entry in face.inputs] + sorted(options))
+    for entry in face.inputs:
+        if entry.alpha_of and entry.alpha_of not in {other.name for other in face.inputs if other is not entry}:
+            raise Wrong(f"input '{entry.name}': 'alpha_of' names an input that is not there: '{entry.alpha_of}'")
     _differ("parameter", [parameter.name for parameter in face.parameters])
     for parameter in face.parameters:
         _parameter(face, parameter)

@@ -62,6 +62,7 @@ _INPUT: Mapping[str, Key] = {
     "hint": Key(text, needed=True),
     "kind": Key(chosen("plate", "mask")),
     "optional": Key(truth),
+    "alpha_of": Key(optional_text),
 }
 _PARAMETER: Mapping[str, Key] = {
     "name": Key(_NAME, needed=True),
@@ -89,6 +90,7 @@ _PASS: Mapping[str, Key] = {
     "channels": Key(listed(named(r"[A-Za-z]", "one letter, such as R or A")), needed=True),
     "hint": Key(text, needed=True),
     "exact": Key(truth),
+    "as_source": Key(truth),
     "each": Key(optional_text),
     "when": Key(optional_text),
 }

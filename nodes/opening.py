@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from nodes.errors import FootageError
 from nodes.face import Face, Input
 from nodes.footage.numbered import sequence_of
 from nodes.footage.picture import Kind
-from nodes.footage.reader import Footage, Missing
+from nodes.footage.reader import Alpha, Footage, Missing
 from nodes.footage.sequence import Sequence
 
 
@@ -30,6 +30,7 @@ class Reading:
     offset: int = 0
     unsaid_space: str = "auto"
     numbered: bool = False
+    alpha: Alpha = "auto"
 
     def open(self, pattern: str, layer: str = "") -> Footage:
         """The footage of a pattern; a `layer` that was named with it goes before the one of the parameters.
@@ -46,14 +47,17 @@ class Reading:
             needs_view=self.needs_view,
             offset=self.offset,
             unsaid_space=self.unsaid_space,
+            alpha=self.alpha,
         )
 
 
-def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
+def reading(face: Face, entry: Input, params: Mapping[str, Any], connected: Collection[str] = ()) -> Reading:
     """How an input of the node is read: the main one by parameters of its own, the others by those they bring along.
 
-    A view is asked of all, but only the main input must have it.
+    A view is asked of all, but only the main input must have it. `connected` names the inputs that have footage: alpha
+    that stands in for another input is no coverage, so colour is never multiplied by it.
     """
+    taken = any(other.alpha_of == entry.name and other.name not in connected for other in face.inputs)
     main = entry is face.inputs[0]
     mask = entry.kind == "mask"
     named = entry.setting("Channel" if mask else "Layer")
@@ -67,6 +71,7 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any]) -> Reading:
         offset=0 if main else params.get(entry.setting("Offset"), 0),
         unsaid_space="auto" if main or mask else params["inputSpace"],
         numbered=main and not params.get("stillSource", False),
+        alpha="premultiplied" if taken else params["alpha"] if main else params.get(entry.setting("Alpha"), "auto"),
     )
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import FootageError, ParameterError
+from nodes.footage import exr_attributes
+from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from tests.footage_files import noise, write
@@ -48,6 +51,48 @@ def test_missing_frames_are_black(shot: str) -> None:
     assert not got.pixels.any()
     assert got.data_window == footage.frame(1002).data_window == footage.header(1003).data_window
     assert got.metadata.notes == ("Frame 1003 is missing; it is black.",)
+
+
+def timecoded(folder: Path, numbers: dict[int, int], **attributes: Any) -> str:
+    """A shot whose frames say their number and count 24 frames a second; `numbers` maps frames to timecode's frames."""
+    for number, count in numbers.items():
+        word = (count // 24 // 10 << 4 | count // 24 % 10) << 8 | count % 24 // 10 << 4 | count % 24 % 10
+        said = {"smpte:TimeCode": (oiio.TypeTimeCode, (word, 0)), "nuke/input/frame": number, **attributes}
+        write(folder / f"t.{number}.exr", noise(seed=number), attributes=said)
+    return str(folder / "t.####.exr")
+
+
+@pytest.mark.parametrize("missing", ["hold", "black"])
+def test_a_frame_that_stands_in_says_the_frame_that_is_shown(tmp_path: Path, missing: Any) -> None:
+    """The rate is not stated: the shot's first and last frame tell it."""
+    footage = Footage(timecoded(tmp_path, {n: n - 1000 for n in (1001, 1022, 1023, 1026, 1060)}), missing=missing)
+    frame = footage.frame(1025)
+    attributes = {name: exr_attributes.decode(value) for name, value in frame.metadata.attributes.items()}
+    assert attributes["timeCode"] == (0x0101, 0)
+    assert attributes["nuke/input/frame"] == 1025
+    assert [note.startswith("Frame 1025 is missing") for note in frame.metadata.notes] == [True]
+    moved = Footage(str(tmp_path / "t.####.exr"), missing=missing, offset=1000).frame(25)
+    assert moved.metadata.attributes == frame.metadata.attributes
+
+
+def test_a_timecode_that_cannot_be_known_is_left_out(tmp_path: Path) -> None:
+    footage = Footage(timecoded(tmp_path, {1001: 22, 1002: 23}), missing="hold")
+    frame = footage.frame(1003)
+    assert "timeCode" not in frame.metadata.attributes
+    assert "has no timecode" in frame.metadata.notes[1]
+
+
+@pytest.mark.parametrize("alpha", ["auto", "straight", "premultiplied"])
+def test_association_can_be_named(tmp_path: Path, alpha: Any) -> None:
+    values = np.float32([[[0.5, 0.25, 1.0, 0.5], [0.5, 0.5, 0.5, 0.0]]])
+    path = str(write(tmp_path / "a.exr", values, "RGBA"))
+    frame = linearised(Footage(path, alpha=alpha).frame(1))
+    expected = values * [[[0.5, 0.5, 0.5, 1], [0, 0, 0, 1]]] if alpha == "straight" else values
+    np.testing.assert_array_equal(frame.pixels, expected.astype(np.float32))
+    assert Footage(path, alpha=alpha).identity(1, 1) == Footage(path, alpha=alpha).identity(1, 1)
+    assert (Footage(path).way() == Footage(path, alpha=alpha).way()) == (alpha == "auto")
+    with pytest.raises(ParameterError, match="not 'both'"):
+        Footage(path, alpha="both")  # type: ignore[arg-type]
 
 
 def test_nothing_matches(tmp_path: Path) -> None:

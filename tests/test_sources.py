@@ -67,6 +67,27 @@ def test_pictures_become_scene_linear_and_masks_stay_numbers(tmp_path):
     source.close()
 
 
+def test_what_is_said_about_files_is_kept_with_the_frame_they_were_read_for(footage, tmp_path):
+    held = Footage(footage[0].sequence.pattern, missing="hold")
+    opaque = np.ones((3, 4, 4), np.float32)
+    write_frame(str(tmp_path / "p.exr"), [("", "RGBA", opaque / 2)], Frame(opaque, tuple("RGBA"), WINDOW, WINDOW))
+    plate = Footage(str(tmp_path / "p.exr"), alpha="straight")
+    source = FrameSource({"Source": held, "C": plate}, labels={"C": "Clean plate"})
+    for number in (40, 41, 42):
+        source.expect(number)
+    for number in (41, 40, 39):
+        source.frame("Source", number)
+        source.frame("C", number)
+    straight, missing = source.notes(40), source.notes(41)
+    assert straight[0].startswith(f"Clean plate: {tmp_path}/p.exr: alpha is straight,")
+    assert missing == ["Frame 41 is missing; frame 40 is held in its place.", *straight]
+    assert not source.notes(39)
+    for number in (40, 41, 42):
+        source.release(number)
+    assert not source._notes
+    source.close()
+
+
 def test_a_missing_frame_is_said_to_every_thread(footage):
     source = FrameSource({"Source": footage[0]})
     barrier = threading.Barrier(2)

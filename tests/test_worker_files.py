@@ -71,6 +71,7 @@ def test_missing_frames_are_what_the_parameter_says(worker, shot):
     settings = {"sourceFile": str(shot / "plate.####.exr"), "missingFrames": "hold", "gain": 1.0}
     passes = worker.submit("test-gain", 9, settings, Nothing()).result(60)
     assert np.array_equal(passes.images["picture"], picture(4) / 64)
+    assert passes.notes[:-1] == ["Frame 9 is missing; frame 4 is held in its place."]
 
 
 @pytest.mark.parametrize("name", ["ACEScg", "sRGB", "cineon", "g22_rec709"])

@@ -11,7 +11,7 @@ from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import SourceMetadata
 
-KEPT = "set alpha=premultiplied to take colour as it is stored"
+KEPT = "if it was already, name the alpha premultiplied"
 
 
 def multiplied(colour: Pixels, alpha: Pixels, space: ColourSpace) -> Pixels:
@@ -50,6 +50,6 @@ def premultiplied(frame: Frame) -> Frame:
     pixels[..., colours] = multiplied(frame.pixels[..., colours], alpha, frame.colour)
     lost = bool((frame.pixels[..., colours][alpha[..., 0] == 0] != 0).any())
     gone = ", and is gone where alpha is 0" if lost else ""
-    note = f"{metadata.footage}: alpha is straight: colour was multiplied by it{gone}; {KEPT}"
+    note = f"{metadata.footage}: alpha is straight, so colour was multiplied by it{gone}; {KEPT}"
     said = dataclasses.replace(metadata, straight_alpha=False, notes=(*metadata.notes, note))
     return dataclasses.replace(frame, pixels=pixels, metadata=said)

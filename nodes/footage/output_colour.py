@@ -13,7 +13,6 @@ _COLOUR = (
     "colorInteropID",
     "chromaticities",
     "oiio:ColorSpace",
-    "acesImageContainerFlag",
     "whiteLuminance",
     "adoptedNeutral",
 )
@@ -22,8 +21,8 @@ _COLOUR = (
 def with_colour(attributes: Mapping[str, Attribute], space: ColourSpace) -> dict[str, Attribute]:
     """The attributes with what they said about colour replaced by `space`.
 
-    Known spaces get a `colorInteropID` and, where they are linear, `chromaticities`; of a space that only an OCIO
-    configuration knows nothing is said.
+    Known spaces get a `colorInteropID` and, where they are linear, `chromaticities`; any other is named in
+    `oiio:ColorSpace`, so that a pass that is read again is what it is.
     """
     out = {name: value for name, value in attributes.items() if name not in _COLOUR}
     values = chromaticities_of(space.name)
@@ -32,4 +31,6 @@ def with_colour(attributes: Mapping[str, Attribute], space: ColourSpace) -> dict
         out["colorInteropID"] = exr_attributes.encode(f"{name}_scene")
         if space.transfer == "linear":
             out["chromaticities"] = exr_attributes.encode(values, "chromaticities")
+    else:
+        out["oiio:ColorSpace"] = exr_attributes.encode(space.name)
     return out

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -22,13 +23,15 @@ from nodes.footage.frame_list import format_frames
 from nodes.footage.identity import Identity, Listing, StandIn
 from nodes.footage.layers import view_note
 from nodes.footage.mask_channel import as_mask
-from nodes.footage.metadata import SourceMetadata
+from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.picture import Choice, Kind, Picture
 from nodes.footage.sequence import Sequence
+from nodes.footage.standing_in import standing_in
 from nodes.footage.still_reader import read_still
 from nodes.footage.window import Window
 
 Missing = Literal["error", "hold", "black"]
+Alpha = Literal["auto", "premultiplied", "straight"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ class Footage:
     is an error where one is asked for; otherwise it is the same for every view. `missing`: what a frame that is not
     on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`,
     which is told `unsaid_space` as well. `kind`: a `mask` is one channel, A (`mask_channel.as_mask`); its numbers are
-    no colours unless `input_space` names a space, from which they are decoded. `offset`: the frame n is the file's
-    frame n + offset, wherever frames are counted here.
+    no colours unless `input_space` names a space, from which they are decoded. `alpha`: whether colour is multiplied by
+    it: `premultiplied`, `straight`, or `auto`, as the file says. `offset`: the frame n is the file's frame n + offset,
+    wherever frames are counted here.
 
     May be used from several threads; nothing of a frame is kept. A frame that is there but damaged is always an error.
     Raises FootageError for a pattern that cannot be one, ParameterError for a wrong `missing` or `input_space`.
@@ -72,9 +76,12 @@ class Footage:
         needs_view: bool = True,
         offset: int = 0,
         unsaid_space: str = "auto",
+        alpha: Alpha = "auto",
     ) -> None:
         if missing not in get_args(Missing):
             raise ParameterError(f"Missing frames can be an error, hold or black, not {missing!r}.")
+        if alpha not in get_args(Alpha):
+            raise ParameterError(f"Alpha can be auto, premultiplied or straight, not {alpha!r}.")
         for space in filter(is_named, (input_space, unsaid_space)):
             by_name(space)
         self.sequence = Sequence.parse(pattern)
@@ -82,6 +89,7 @@ class Footage:
         self.input_space, self.unsaid_space = input_space, unsaid_space
         self.kind = kind
         self.offset = offset
+        self.alpha = alpha
         self._notes: tuple[str, ...] = ()
         if self.sequence.has_view and not view and (views := self.sequence.views()):
             view, *others = views
@@ -89,9 +97,8 @@ class Footage:
         self._choice = Choice(layer, "" if self.sequence.has_view else view, part, kind, needs_view)
         self._view = view or None
         self._listing = Listing(self.sequence, self._view)
-        self._identity = Identity(
-            self._stamp_of, repr((missing, input_space, unsaid_space, layer, view, part, kind)).encode()
-        )
+        how = (missing, input_space, unsaid_space, layer, view, part, kind, alpha)
+        self._identity = Identity(self._stamp_of, repr(how).encode())
         self._lock = threading.Lock()
 
     def frame(self, frame: int) -> Frame:
@@ -100,7 +107,7 @@ class Footage:
         if number is None:
             return self._black(frame)
         picture = self._read(frame, path, pixels=True)
-        return self._as_frame(picture, frame, number, path)
+        return self._as_frame(picture, frame, number, path, f"frame {number - self.offset} is held in its place")
 
     def header(self, frame: int) -> Header:
         """What the frame is; only the file's header is read. Raises FootageError like frame()."""
@@ -220,17 +227,16 @@ class Footage:
         except OSError as error:
             raise FootageError(f"Frame {frame}: {path} cannot be read: {error.strerror}.") from error
 
-    def _as_frame(self, picture: Picture, frame: int, number: int, path: str) -> Frame:
+    def _as_frame(self, picture: Picture, frame: int, number: int, path: str, instead: str) -> Frame:
+        """`instead` says what stands in for the frame where `number` is not its own."""
         assert picture.pixels is not None
-        number -= self.offset
-        said = self._notes + picture.notes
-        if picture.colour_note and self.kind == "plate" and not self._space_is_named():
-            said += (picture.colour_note,)
-        notes = tuple(f"{self.sequence.pattern}: {note}" for note in said)
-        if number != frame:
-            notes += (f"Frame {frame} is missing; frame {number} is held in its place.",)
+        attributes, notes = picture.attributes, self._said(picture)
+        if number != frame + self.offset:
+            attributes, left_out = standing_in(attributes, number, frame + self.offset, self._ends)
+            notes += (f"Frame {frame} is missing; {instead}.", *([left_out] if left_out else []))
+        straight = picture.straight_alpha if self.alpha == "auto" else self.alpha == "straight"
         metadata = SourceMetadata(
-            path, frame, number, picture.file_format, picture.attributes, picture.straight_alpha,
+            path, frame, number - self.offset, picture.file_format, attributes, straight and "A" in picture.channels,
             self._choice.layer, picture.view or self._view or "", notes, picture.pixel_type, self.sequence.pattern,
         )  # fmt: skip
         made = Frame(
@@ -255,19 +261,29 @@ class Footage:
         number, path = self._neighbour(frame)
         picture = self._read(frame, path, pixels=False)
         shape = (picture.data_window.height, picture.data_window.width, len(picture.channels))
-        like = self._as_frame(replace(picture, pixels=np.zeros(shape, np.float32)), frame, number, path)
-        metadata = replace(like.metadata, path="", notes=(f"Frame {frame} is missing; it is black.",))
-        return replace(like, metadata=metadata)
+        black = replace(picture, pixels=np.zeros(shape, np.float32), notes=(), colour_note="")
+        like = self._as_frame(black, frame, number, path, "it is black")
+        return replace(like, metadata=replace(like.metadata, path=""))
+
+    def _said(self, picture: Picture) -> tuple[str, ...]:
+        guessed = picture.colour_note and self.kind == "plate" and not is_named(self.input_space)
+        said = (*self._notes, *picture.notes, *((picture.colour_note,) if guessed else ()))
+        return tuple(f"{self.sequence.pattern}: {note}" for note in said)
+
+    def _ends(self) -> Iterator[tuple[int, Mapping[str, Attribute]]]:
+        """The numbers and attributes of the first and the last frame on disk."""
+        frames = self._frames()
+        for number in dict.fromkeys((frames[0], frames[-1])):
+            with contextlib.suppress(FootageError):
+                picture = self._read(number, self.sequence.path(number, self._view), pixels=False)
+                yield number, picture.attributes
 
     def _colour(self, picture: Picture) -> ColourSpace:
-        if self.kind == "mask" and not self._space_is_named():
+        if self.kind == "mask" and not is_named(self.input_space):
             return LINEAR_REC709
-        if picture.colour and not self._space_is_named():
+        if picture.colour and not is_named(self.input_space):
             return picture.colour
         return identify(picture.attributes, picture.file_format, self.input_space, self.unsaid_space)
-
-    def _space_is_named(self) -> bool:
-        return self.input_space.strip().lower() not in ("", "auto")
 
     def _stamp_of(self, frame: int) -> bytes:
         return self._listing.stamp(frame + self.offset, self.missing)

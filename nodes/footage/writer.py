@@ -10,13 +10,12 @@ import numpy as np
 
 from nodes.errors import FrameError
 from nodes.footage import compression as compressions
-from nodes.footage import exr_attributes
 from nodes.footage.atomic_file import write_file
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.exr_encoder import encode_exr, fill_half, to_half
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import Attribute, SourceMetadata
-from nodes.footage.output_colour import with_colour
+from nodes.footage.pass_attributes import attributes_of
 from nodes.footage.window import Window
 
 USUAL_LEVEL = 4
@@ -54,18 +53,19 @@ def write_frame(
     """Writes one EXR file with all layers; it appears under `path` only when it is whole.
 
     `source` gives attributes, display window and pixel aspect; attributes that describe the source file's encoding
-    (`exr_encoder.STRUCTURAL`) are left out, as is its preview image. `window` is what the pixels cover, the source's
-    data window where it is None. `provenance` values go into attributes `cleanplate/<name>` as text, `key` into
-    `cleanplate/key` for `making.read_making`. `colour` is the space of the pixels where it is not the source's:
-    `chromaticities` and `colorInteropID` are then written anew. Finite values beyond half's range become ±65504; Inf
-    and NaN stay. `compression` is one of `compression.KNOWN`, with a level where it has some (`zip:9`, or `level`),
-    or `source` for that of the source's file. `check` is asked about the path before the file appears there.
+    (`exr_encoder.STRUCTURAL`) are left out, as is its preview image; `pass_attributes` says what becomes of the rest.
+    `window` is what the pixels cover, the source's data window where it is None. `provenance` values go into attributes
+    `cleanplate/<name>` as text, `key` into `cleanplate/key` for `making.read_making`. `colour` is the space of the
+    pixels where it is not the source's: `chromaticities` and `colorInteropID` are then written anew. Finite values
+    beyond half's range become ±65504; Inf and NaN stay. `compression` is one of `compression.KNOWN`, with a level where
+    it has some (`zip:9`, or `level`), or `source` for that of the source's file. `check` is asked about the path before
+    the file appears there.
     Raises OutputError where the file cannot be written, FrameError where the pixels cannot be, ParameterError for an
     unknown compression or level, ValueError where pixels and window disagree.
     """
     whole = [layer if isinstance(layer, Layer) else Layer(layer[0], tuple(layer[1]), layer[2]) for layer in layers]
     window = window or source.data_window
-    attributes = _attributes(source, colour, provenance or {}, key)
+    attributes = attributes_of(source, provenance or {}, key, colour)
     try:
         data = _encode(whole, source, window, dtype, _compression(compression, level, source), attributes)
     except FrameError as error:
@@ -112,23 +112,6 @@ def _encode(
     return encode_exr(
         pixels, names, is_float, window, source.display_window, source.pixel_aspect, compression, attributes
     )
-
-
-def _attributes(
-    source: Frame, colour: ColourSpace | None, provenance: Mapping[str, str | int | float], key: str
-) -> dict[str, Attribute]:
-    metadata = source.metadata
-    attributes: dict[str, Attribute] = {}
-    if isinstance(metadata, SourceMetadata):
-        attributes.update(metadata.attributes)
-        if metadata.view:
-            attributes["view"] = exr_attributes.encode(metadata.view)
-    target = colour or source.colour
-    if target != source.colour or not (isinstance(metadata, SourceMetadata) and metadata.file_format == "openexr"):
-        attributes = with_colour(attributes, target)
-    for name, text in {**provenance, **({"key": key} if key else {})}.items():
-        attributes[name if name.startswith("cleanplate/") else f"cleanplate/{name}"] = exr_attributes.encode(str(text))
-    return attributes
 
 
 def _compression(text: str, level: int | None, source: Frame) -> str:

@@ -39,7 +39,11 @@ def add_parser(commands: Any) -> None:
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of the node"
     )
     parser.add_argument("--passes", metavar="A,B", help="passes to write, default: all")
-    parser.add_argument("--bit-depth", choices=("half", "float"), default="half", help="of the files, default: half")
+    parser.add_argument(
+        "--bit-depth",
+        choices=("half", "float"),
+        help="of the files, default: half; a clean plate as its source",
+    )
     parser.add_argument("--compression", metavar="C[:LEVEL]", default="zip", help=_compression_help())
     parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")

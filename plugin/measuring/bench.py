@@ -164,7 +164,8 @@ def measure(
         source = memory.pictures["Source"]
         passes = results[0]
         encode = _per_frame(
-            frames, lambda n: write_frame(out.path(n), layers_of(face.passes, passes), source, passes.window)
+            frames,
+            lambda n: write_frame(out.path(n), layers_of(face.passes, passes, None, source), source, passes.window),
         )
         began = time.perf_counter()
         ShotRender(shot, worker, _Silent()).run()

@@ -28,10 +28,11 @@ def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]
     for entry in face.inputs:
         if not entry.optional and entry.option not in given:
             raise ParameterError(f"{face.command} needs --{entry.option}: {entry.hint[0].lower()}{entry.hint[1:]}")
+    names = [known[option].name for option in given]
     footage = {}
     for option, text in given.items():
         try:
-            footage[known[option].name] = reading(face, known[option], params).open(*split_layer(text))
+            footage[known[option].name] = reading(face, known[option], params, names).open(*split_layer(text))
             footage[known[option].name].range()
         except FootageError as error:
             raise FootageError(f"--{option}: {error}") from None

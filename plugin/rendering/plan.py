@@ -27,7 +27,7 @@ class Request:
     """A render as it is asked for. `footage` maps inputs' options (`source`, `plate`) to patterns.
 
     `settings` are parameters of the node, as text or as values; `frames` None means all of the source, `passes` None
-    all of the node's.
+    all of the node's. `bit_depth` None leaves it to the passes.
     """
 
     node: str
@@ -36,7 +36,7 @@ class Request:
     frames: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     passes: Sequence[str] | None = None
-    bit_depth: DataType = "half"
+    bit_depth: DataType | None = None
     compression: str = "zip"
     overwrite: bool = False
 

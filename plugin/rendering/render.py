@@ -21,7 +21,7 @@ from nodes.face import Pass
 from nodes.footage import compression, writer
 from nodes.footage.frame import Frame
 from nodes.footage.frame_list import format_frames
-from plugin.rendering import used_weights
+from plugin.rendering import bits, used_weights
 from plugin.rendering.claims import Claims
 from plugin.rendering.events import Progress
 from plugin.rendering.records import Records
@@ -65,7 +65,7 @@ class ShotRender:
         self.shot, self.worker, self.progress = shot, worker, progress
         self.summary = Summary()
         masks = [entry.name for entry in shot.face.inputs if entry.kind == "mask"]
-        self._source = FrameSource(shot.footage, masks)
+        self._source = FrameSource(shot.footage, masks, {entry.name: entry.label for entry in shot.face.inputs})
         self._records = Records(shot)
         self._claims = Claims()
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")
@@ -160,15 +160,17 @@ class ShotRender:
         try:
             passes = job.result()
             source = self._source.take(frame)
+            passes.notes[:0] = self._source.notes(frame)
         except FrameError as error:
             self._fail(frame, error)
             return
         finally:
             self._source.release(frame)
+        passes.notes.extend(bits.sentences(self.shot.passes, self.shot.bit_depth, source))
         for note in passes.notes:
             self._note(note, frame)
         if self.shot.compression == compression.SOURCE:
-            self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth))
+            self._note(compression.written_like(source.metadata.attributes, self.shot.bit_depth or "half"))
         shot = self._as_computed(frame, passes)
         self._writes.append(
             (frame, self._encoders.submit(_write, shot, frame, self._records, passes, source, self.shot.guard.check))
@@ -230,13 +232,12 @@ def _write(
     if passes.notes:
         provenance["notes"] = said(" ".join(passes.notes))
     for path, results in shot.paths(frame).items():
-        layers = layers_of(results, passes)
+        layers = layers_of(results, passes, shot.bit_depth, source)
         writer.write_frame(
             path,
             [writer.pass_layer(layer) for layer in layers] if shot.out.has_pass else layers,
             source,
             passes.window,
-            dtype=shot.bit_depth,
             compression=shot.compression,
             provenance=provenance,
             key=shot.key(frame),
@@ -245,9 +246,13 @@ def _write(
     return milliseconds
 
 
-def layers_of(results: Sequence[Pass], passes: Passes) -> list[writer.Layer]:
+def layers_of(
+    results: Sequence[Pass], passes: Passes, bit_depth: writer.DataType | None, source: Frame
+) -> list[writer.Layer]:
     """The named passes of a frame as layers of a file."""
     return [
-        writer.Layer(result.layer, result.channels, passes.images[result.name], "float" if result.exact else None)
+        writer.Layer(
+            result.layer, result.channels, passes.images[result.name], bits.depth_of(result, bit_depth, source)
+        )
         for result in results
     ]

@@ -23,6 +23,7 @@ class Shot:
 
     `reads` are files that are read besides the footage. Files at `out` that Cleanplate did not make are replaced only
     if `overwrite` says so.
+    `bit_depth` is None where the passes say it: half, or the source's.
     """
 
     face: Face
@@ -32,7 +33,7 @@ class Shot:
     out: FileSequence
     weights: str
     passes: tuple[Pass, ...]
-    bit_depth: writer.DataType = "half"
+    bit_depth: writer.DataType | None = None
     compression: str = "zip"
     reads: tuple[str, ...] = ()
     overwrite: bool = False
@@ -48,8 +49,8 @@ class Shot:
     def _decided(self) -> bytes:
         settings = {p.name: _placeless(self.params[p.name]) for p in self.face.parameters if _decides(p)}
         ways = {name: footage.way().hex() for name, footage in self.footage.items()}
-        names = [result.name for result in self.passes]
-        decided = [self.face.id, self.face.version, settings, self.weights, names, self.bit_depth, ways]
+        depths = {one.name: self.bit_depth or ("source" if one.as_source else "half") for one in self.passes}
+        decided = [self.face.id, self.face.version, settings, self.weights, depths, ways]
         return json.dumps(decided, sort_keys=True).encode()
 
     @functools.cached_property

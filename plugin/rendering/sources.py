@@ -11,6 +11,7 @@ import numpy as np
 
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
+from nodes.footage.metadata import SourceMetadata
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.frame_runs import FrameRuns
@@ -31,14 +32,18 @@ class FrameSource:
     shot; a still stays decoded.
     """
 
-    def __init__(self, footage: Mapping[str, Footage], masks: Collection[str] = ()) -> None:
-        """`masks` names the inputs whose numbers are no colours."""
+    def __init__(
+        self, footage: Mapping[str, Footage], masks: Collection[str] = (), labels: Mapping[str, str] | None = None
+    ) -> None:
+        """`masks` names the inputs whose numbers are no colours; `labels` are what notes call the inputs."""
         self._masks = frozenset(masks)
+        self._labels = labels or {}
         self._footage = dict(footage)
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
         self._lock = threading.Lock()
         self._decoded: OrderedDict[tuple[str, int], Future[Frame]] = OrderedDict()
         self._delivered: dict[int, Frame] = {}
+        self._notes: dict[int, list[str]] = {}
         self._runs: dict[str, tuple[list[int], FrameRuns | None]] = {}
 
     def connected(self) -> list[str]:
@@ -75,8 +80,10 @@ class FrameSource:
             with self._lock:
                 self._drop(name, frame)
         with self._lock:
-            if name == MAIN and frame in self._delivered:
-                self._delivered[frame] = result
+            if frame in self._delivered:
+                self._notes.setdefault(frame, []).extend(self._said(name, result))
+                if name == MAIN:
+                    self._delivered[frame] = result
         return result
 
     def expect(self, frame: int) -> None:
@@ -90,10 +97,16 @@ class FrameSource:
             delivered = self._delivered.pop(frame, NOT_YET)
         return delivered if delivered is not NOT_YET else self.frame(MAIN, frame)
 
+    def notes(self, frame: int) -> list[str]:
+        """What was said about the files that were read for a frame, until it is released."""
+        with self._lock:
+            return list(dict.fromkeys(self._notes.get(frame, [])))
+
     def release(self, frame: int) -> None:
         """Lets go of all that is kept for a frame, which is over: rendered, failed or given up."""
         with self._lock:
             self._delivered.pop(frame, None)
+            self._notes.pop(frame, None)
             for name in self._footage:
                 self._drop(name, frame)
 
@@ -103,6 +116,10 @@ class FrameSource:
     def _decode(self, name: str, frame: int) -> Frame:
         decoded = self._footage[name].frame(frame)
         return decoded if name in self._masks else linearised(decoded)
+
+    def _said(self, name: str, frame: Frame) -> list[str]:
+        notes = frame.metadata.notes if isinstance(frame.metadata, SourceMetadata) else ()
+        return [note if name == MAIN else f"{self._labels.get(name, name)}: {note}" for note in notes]
 
     def _key(self, name: str, frame: int) -> tuple[str, int]:
         return (name, 0 if self._is_still(name) else frame)

@@ -27,14 +27,18 @@ AS_DELIVERED = (("", "auto"), ("", ""))
 
 def with_files(inputs: JobInputs, face: Face, params: Mapping[str, Any]) -> JobInputs | FileInputs:
     """The inputs of a job, with files in the place of those that are not connected. Raises FootageError."""
+    files = [
+        parameter
+        for parameter in face.parameters
+        if parameter.replaces and params[parameter.name] and not inputs.connected(parameter.replaces)
+    ]
+    connected = [entry.name for entry in face.inputs if inputs.connected(entry.name)]
+    connected += [parameter.replaces for parameter in files]
     footage = {}
-    for parameter in face.parameters:
-        pattern = params[parameter.name] if parameter.replaces else ""
-        if not pattern or inputs.connected(parameter.replaces):
-            continue
+    for parameter in files:
         entry = face.input(parameter.replaces)
         try:
-            footage[entry.name] = _open(pattern, reading(face, entry, params))
+            footage[entry.name] = _open(params[parameter.name], reading(face, entry, params, connected))
             footage[entry.name].range()
         except FootageError as error:
             raise FootageError(f"{wording.parameter(parameter.name)}: {error}") from None
@@ -51,6 +55,7 @@ class FileInputs:
     ) -> None:
         self._inputs, self._face, self._footage, self._asked = inputs, face, footage, asked
         self._frames: dict[Key, Frame] = {}
+        self._notes: dict[int, dict[str, None]] = {}
 
     def connected(self, name: str) -> bool:
         return name in self._footage or self._inputs.connected(name)
@@ -68,10 +73,16 @@ class FileInputs:
         if key not in self._frames:
             footage = self._footage[name]
             decoded = footage.frame(frame)
-            self._frames[key] = decoded if footage.kind == "mask" else linearised(decoded)
+            self._frames[key] = read = decoded if footage.kind == "mask" else linearised(decoded)
+            if read.metadata.notes:
+                self._notes.setdefault(frame, {}).update(dict.fromkeys(read.metadata.notes))
             while len(self._frames) > KEPT:
                 del self._frames[next(iter(self._frames))]
         return self._frames[key]
+
+    def notes(self, frame: int) -> list[str]:
+        """What was said about the files that were read for a frame."""
+        return list(self._notes.get(frame, ()))
 
     def forget(self, name: str, frame: int) -> None:
         self._frames.pop((name, frame), None)

@@ -15,7 +15,7 @@ from plugin.worker import frames
 from plugin.worker.buffers import Buffer, Outgoing
 from plugin.worker.failures import describe
 from plugin.worker.fields import JobStatus
-from plugin.worker.file_inputs import with_files
+from plugin.worker.file_inputs import FileInputs, with_files
 from plugin.worker.fitting import fitted
 from plugin.worker.inputs import JobInputs, Needs
 from plugin.worker.messages import Failed, Message, Note, Render, Result, Started
@@ -113,7 +113,8 @@ class Job:
         passes = device.compute(lambda: engine.render(request.frame, params, inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)
         checked(passes, face, request.passes, {result.name: len(result.channels) for result in face.passes})
-        passes = dataclasses.replace(passes, weights=device.weights_used())
+        read = inputs.notes(request.frame) if isinstance(inputs, FileInputs) else []
+        passes = dataclasses.replace(passes, weights=device.weights_used(), notes=[*read, *passes.notes])
         passes.info.setdefault("device", self._accelerator.name)
         passes.info.setdefault("precision", device.precision)
         passes.info.setdefault("execution", device.execution)
