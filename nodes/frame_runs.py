@@ -63,6 +63,35 @@ class FrameRuns(Sequence[int]):
         return self._end[run] - (self._count[run] - 1 - at) * self._step[run]
 
 
+def gaps(frames: Sequence[int], last: int, most: int = 5) -> str:
+    """The frames missing up to `last`, counted in the smallest step: the first of them, as a list; empty without any.
+
+    >>> gaps(FrameRuns.of([1, 11, 31, 41, 81]), 81)
+    '21,51-71x10'
+    """
+    if isinstance(frames, range):
+        return ""
+    frames = frames if isinstance(frames, FrameRuns) else FrameRuns.of(frames)
+    if len(set(frames.steps[::2])) < 2:
+        return ""
+    usual = min(frames.steps[::2])
+    found: list[str] = []
+    before = frames[0]
+    for step, count in zip(frames.steps[::2], frames.steps[1::2], strict=True):
+        for start in range(before, min(before + step * count, last), step) if step > usual else ():
+            if len(found) == most:
+                return ",".join([*found, "..."])
+            found.append(_listed(range(start + usual, start + step, usual)))
+        before += step * count
+    return ",".join(one for one in found if one)
+
+
+def _listed(missing: range) -> str:
+    if len(missing) < 2:
+        return "".join(map(str, missing))
+    return f"{missing[0]}-{missing[-1]}" + (f"x{missing.step}" if missing.step > 1 else "")
+
+
 def frames_there(inputs: Inputs, name: str) -> Sequence[int]:
     """The frames of an input, ascending, at least one; all of its range where no others are known."""
     first, last = inputs.range(name)

@@ -7,6 +7,7 @@ always the one that rendering from the start frame in order gives; it comes from
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
@@ -20,19 +21,17 @@ from nodes.checkpoints import Checkpoints
 from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
 from nodes.errors import FootageError
 from nodes.footage.frame import Frame
+from nodes.frame_runs import frames_there, gaps
 from nodes.ladder import descend
 from nodes.matting import matte
+from nodes.matting.memory import SMALLEST_SIDE, Memory, Picture, State, part_in, picture_of
 from nodes.network import choose_weights, run_guarded
-from nodes.picture import Proxy, make_proxy, premultiply, rebuild_foreground, to_pixels
+from nodes.picture import make_proxy, premultiply, rebuild_foreground, to_pixels
 
-# The longer side the network sees when the ratio is automatic, as its authors chose it.
-AUTOMATIC_SIDE = 512
-SMALLEST_SIDE = 16
 OWN_WEIGHTS = (
     "the weights that come with Cleanplate have only ever seen drawn people; on filmed ones the published weights are "
     "better: cleanplate weights fetch rvm_mobilenetv3"
 )
-State = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Matted(NamedTuple):
@@ -43,6 +42,11 @@ class Matted(NamedTuple):
     coarse: Tensor
     person: Tensor
     state: State
+
+    def part(self, rows: slice, columns: slice) -> Matted:
+        """The results for a part of the picture."""
+        pha, fgr, coarse, person = (image[..., rows, columns] for image in self[:4])
+        return Matted(pha, fgr, coarse, person, self.state)
 
 
 class VideoMatte:
@@ -57,13 +61,13 @@ class VideoMatte:
         asked, weights = choose_weights(params, device, "rvm", "variant")
         options = {**weights.options, "refiner": params["refiner"].replace(" ", "_")}
         weights = replace(weights, name=asked, options=options)
-        height, width = proxy.shown.shape[-2:]
-        ratio = params["downsampleRatio"] or min(AUTOMATIC_SIDE / max(height, width), 1.0)
 
-        chain = _Chain(frame, ratio, weights, params, inputs, device, source)
+        chain = _Chain(frame, weights, params, inputs, device)
+        picture = chain.picture(source, proxy.shown)
         (matted, guard_notes), ladder_notes = descend(
-            [("the whole picture", ratio)], lambda _: chain.matte(proxy), device
+            [("the whole picture", picture.grid.ratio)], lambda _: chain.matte(picture), device
         )
+        matted = matted.part(*part_in(source, picture.grid))
         alpha = matte.set_levels(matted.pha, params["alphaBlack"], params["alphaWhite"])
         notes = [*ladder_notes, *chain.notes, *guard_notes]
         alpha = matte.apply_masks(alpha, inputs, frame, source, notes)
@@ -81,87 +85,99 @@ class VideoMatte:
                 "person": to_pixels(matted.person),
             },
             window=source.data_window,
-            info={"downsampleRatio": round(ratio, 4), "startFrame": chain.start},
+            info={"downsampleRatio": round(picture.grid.ratio, 4), "startFrame": chain.start},
             notes=notes,
         )
 
 
 class _Chain:
-    """The network's memory up to one frame of one shot."""
+    """The network's memory up to one frame of one shot.
 
-    def __init__(
-        self,
-        frame: int,
-        ratio: float,
-        weights: WeightsInfo,
-        params: Params,
-        inputs: Inputs,
-        device: Device,
-        source: Frame,
-    ) -> None:
-        self.frame, self.ratio, self.weights = frame, ratio, weights
-        self.params, self.inputs, self.device = params, inputs, device
+    It goes over the frames that are there: a hole has no pixels to remember, and a frame that is held in one's place is
+    seen with the memory of the frame it is. So a still has no memory at all, whatever the frame number.
+    """
+
+    def __init__(self, frame: int, weights: WeightsInfo, params: Params, inputs: Inputs, device: Device) -> None:
+        self.frame, self.weights, self.params, self.inputs, self.device = frame, weights, params, inputs, device
         self.notes: list[str] = []
-        first, _ = inputs.range("Source")
+        self.frames = frames_there(inputs, "Source")
+        self.place = max(bisect_right(self.frames, frame) - 1, 0)
         # A frame before the start frame has no memory at all.
-        self.start = min(params["startFrame"] or first, frame)
-        self.size = source.data_window
-        self.checkpoints = device.kept(self._key(), Checkpoints[State])
+        self.first = min(bisect_left(self.frames, params["startFrame"]) if params["startFrame"] else 0, self.place)
+        self.start = self.frames[self.first]
+        self.checkpoints = device.kept(self._key(), Checkpoints[Memory])
 
-    def matte(self, proxy: Proxy) -> tuple[Matted, list[str]]:
+    def matte(self, picture: Picture) -> tuple[Matted, list[str]]:
         """The matte of the chain's frame, from the state that all frames before it left."""
-        state = self._state_before()
-        matted, notes = self._guarded(proxy.shown, state, self._full)
-        self._keep(self.frame, matted.state)
+        before, began, why = self._fitting(self._before(), self.frame, picture)
+        matted, notes = self._guarded(picture, before, self._full)
+        memory = Memory(matted.state, picture.grid, picture.format, picture.view, began, why)
+        if self.frames[self.place] == self.frame:
+            self._keep(self.frame, memory)
+        if missing := gaps(self.frames, self.frame):
+            notes = [f"the source lacks frames, which the matte's memory skips: {missing}", *notes]
+        if why:
+            notes = [f"the matte's memory begins at frame {began}: {why}", *notes]
         return matted, notes
 
-    def _state_before(self) -> State | None:
-        if self.frame == self.start:
-            return None
-        found = self.checkpoints.latest_before(self.frame, self._digest)
-        at, state = found if found else (self.start - 1, None)
-        for earlier in range(at + 1, self.frame):
-            self.inputs.check_cancelled()
-            state = self._advance(earlier, state)
-        return state
+    def picture(self, source: Frame, shown: Tensor) -> Picture:
+        """What the network sees of a frame."""
+        return picture_of(source, shown, self.params["downsampleRatio"], self.params["cuts"] == "restart")
 
-    def _advance(self, earlier: int, state: State | None) -> State | None:
+    def _before(self) -> Memory | None:
+        if self.place == self.first:
+            return None
+        found = self.checkpoints.latest_before(self.frames[self.place], self._digest)
+        at, memory = (bisect_right(self.frames, found[0]), found[1]) if found else (self.first, None)
+        for earlier in self.frames[at : self.place]:
+            self.inputs.check_cancelled()
+            memory = self._advance(earlier, memory)
+        return memory
+
+    def _advance(self, earlier: int, memory: Memory | None) -> Memory | None:
         try:
             source = self.inputs.frame("Source", earlier)
         except FootageError as error:
-            # A hole has no pixels to remember; its state is that of the frame before, in any order of rendering.
+            # What cannot be read is as a hole, in any order of rendering.
             self.notes.append(f"the matte's memory skips frame {earlier}: {error}")
-            return state
-        if (source.data_window.width, source.data_window.height) != (self.size.width, self.size.height):
-            self.notes.append(f"the picture changes its size at frame {earlier}; the matte's memory begins again there")
-            return None
-        shown = make_proxy(source, self.params["exposure"], self.device.torch_device).shown
+            return memory
+        picture = self.picture(source, make_proxy(source, self.params["exposure"], self.device.torch_device).shown)
         self.inputs.forget("Source", earlier)
-        advanced, _ = self._guarded(shown, state, self._state_only)
+        before, began, why = self._fitting(memory, earlier, picture)
+        states, _ = self._guarded(picture, before, self._state_only)
+        advanced = Memory(states, picture.grid, picture.format, picture.view, began, why)
         self._keep(earlier, advanced)
         return advanced
 
-    def _guarded(self, shown: Tensor, state: State | None, step: Any) -> tuple[Any, list[str]]:
+    def _fitting(self, memory: Memory | None, frame: int, picture: Picture) -> tuple[State | None, int, str]:
+        """The states a frame is seen with, and where they began and why."""
+        if memory is None:
+            return None, frame, ""
+        why = memory.break_before(picture)
+        return (None, frame, why) if why else (memory.states_on(picture.grid), memory.began, memory.why)
+
+    def _guarded(self, picture: Picture, state: State | None, step: Any) -> tuple[Any, list[str]]:
         def run(dtype: torch.dtype) -> Any:
             model = cast(MattingNetwork, self.device.model(self.weights.name, "rvm", self.weights.options, dtype))
-            source = _padded(shown).to(dtype)
+            source = _padded(picture.shown).to(dtype)
             before = tuple(x.to(dtype) for x in state) if state else (None,) * 4
             with torch.inference_mode():
-                return step(model, source, before, shown.shape[-2:])
+                return step(model, source, before, picture)
 
         return run_guarded(run, lambda r: [*r.state, r.pha, r.fgr] if isinstance(r, Matted) else r, self.device.dtype)
 
-    def _state_only(self, model: MattingNetwork, source: Tensor, before: Any, size: Any) -> State:
-        small = model.shrink(source, self.ratio)
+    def _state_only(self, model: MattingNetwork, source: Tensor, before: Any, picture: Picture) -> State:
+        small = model.shrink(source, picture.grid.ratio)
         if self.params["execution"] == "compiled":
             # The same compiled code as for the frame itself, so that a replay gives the same bits.
             return tuple(model.coarse(small, *before).states)  # type: ignore[return-value]
         return tuple(model.advance(small, *before))  # type: ignore[return-value]
 
-    def _full(self, model: MattingNetwork, source: Tensor, before: Any, size: torch.Size) -> Matted:
-        small = model.shrink(source, self.ratio)
+    def _full(self, model: MattingNetwork, source: Tensor, before: Any, picture: Picture) -> Matted:
+        ratio, size = picture.grid.ratio, picture.shown.shape[-2:]
+        small = model.shrink(source, ratio)
         coarse: Coarse = model.coarse(small, *before)
-        fgr, pha = (coarse.fgr, coarse.pha) if self.ratio == 1 else model.refine(source, small, coarse)
+        fgr, pha = (coarse.fgr, coarse.pha) if ratio == 1 else model.refine(source, small, coarse)
         person = model.project_seg(coarse.hid).sigmoid()
 
         def full(image: Tensor) -> Tensor:
@@ -174,8 +190,8 @@ class _Chain:
             full(pha.clamp(0, 1)), full((fgr + source).clamp(0, 1)), full(coarse.pha.clamp(0, 1)), full(person), state
         )
 
-    def _keep(self, frame: int, state: State) -> None:
-        self.checkpoints.put(frame, self._digest(frame), state)
+    def _keep(self, frame: int, memory: Memory) -> None:
+        self.checkpoints.put(frame, self._digest(frame), memory)
 
     def _digest(self, until: int) -> bytes:
         return self.inputs.identity("Source", self.start, until)
@@ -184,10 +200,8 @@ class _Chain:
         settings = (
             self.weights.sha256,
             sorted(self.weights.options.items()),
-            self.ratio,
-            self.params["exposure"],
+            [self.params[name] for name in ("downsampleRatio", "exposure", "cuts", "execution")],
             self.start,
-            (self.size.width, self.size.height),
             str(self.device.dtype),
             self.inputs.identity("Source", self.start, self.start),
         )
