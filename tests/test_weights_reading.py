@@ -20,6 +20,7 @@ from models import weights
 from models.weights import WeightsError, registry
 from models.weights.fit import _finite, choose, plan
 from models.weights.identify import signature
+from models.weights.tree import unwrapped
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +48,15 @@ WRAPPERS = {
     "netG, data parallel": lambda state: {"netG": {f"module.{key}": value for key, value in state.items()}},
     "Lightning": files.lightning,
     "averaged copy beside it": lambda state: {
-        "ema": {key: value + 1 for key, value in state.items()},
-        "model": state,
+        "model": {key: value + 1 for key, value in state.items()},
+        "ema": state,
     },
+    "compiled": lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+    "compiled, data parallel": lambda state: {f"module._orig_mod.{key}": value for key, value in state.items()},
+    "data parallel, compiled": lambda state: {"model": {f"_orig_mod.module.{k}": v for k, v in state.items()}},
+    "compiled in part": lambda state: {key.replace("stem.", "stem._orig_mod."): v for key, v in state.items()},
+    "sharded": lambda state: {f"_fsdp_wrapped_module.{key}": value for key, value in state.items()},
+    "swa": lambda state: {"n_averaged": torch.tensor(7), **{f"module.{key}": value for key, value in state.items()}},
     "parameters": lambda state: {key: nn.Parameter(value, value.is_floating_point()) for key, value in state.items()},
     "torch 0.4": _without_counters,
     "old names": lambda state: {key.replace("head.", "old_head."): value for key, value in state.items()},
@@ -71,6 +78,63 @@ def test_wrappers_are_stripped(wrapper: str, legacy: bool, tmp_path: Path) -> No
     assert guess is not None
     assert (guess.network, guess.options["width"], guess.complete) == ("tiny", 4, True)
     assert _same(weights.fit(loaded, "tiny", guess.options), state)
+
+
+def _copies(**copies: float) -> dict[str, dict[str, Tensor]]:
+    return {name: {k: v + add for k, v in files.tiny_state().items()} for name, add in copies.items()}
+
+
+AVERAGED = {
+    "ema": _copies(model=1, ema=0),
+    "model_ema": _copies(state_dict=1, model_ema=0),
+    "state_dict_ema": _copies(state_dict=1, state_dict_ema=0),
+    "averaged": _copies(averaged=0, weights=1),
+    "generator_average": {"state_dict": _copies(generator=1, generator_average=0)},
+    "params_ema": _copies(params=1, params_ema=0),
+    "swa": {"model": _copies(a=1)["a"], "other": {"n_averaged": torch.tensor(3), "module": _copies(a=0)["a"]}},
+    "ema-pytorch": {"ema": _copies(online_model=1, ema_model=0)},
+    "beside bare ones": {**_copies(a=1)["a"], "ema": _copies(a=0)["a"]},
+    "compiled": {"model": {f"_orig_mod.{k}": v for k, v in _copies(a=1)["a"].items()},
+                 "ema": {f"module._orig_mod.{k}": v for k, v in _copies(a=0)["a"].items()}},
+    "optimiser": _copies(optimizer_ema=2, model=1, ema=0),
+    "teacher": _copies(teacher=2, model=0) | {"optim": _copies(model=3)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", AVERAGED)
+def test_averaged_values_are_taken_and_that_is_said(layout: str, tmp_path: Path) -> None:
+    path = tmp_path / "many.pth"
+    path.write_bytes(files.saved(AVERAGED[layout]))
+    state = files.tiny_state()
+    built = weights.build(weights.resolve(path)).state_dict()
+    assert all(torch.equal(built[key].float(), value.float()) for key, value in state.items())
+    said = weights.complete(weights.resolve(path)).values
+    assert ("holds the network 3 times" if layout == "teacher" else "the averaged values (") in said
+    assert said in weights.import_file(path).notes
+
+
+def test_averaged_values_that_are_not_all_there(tmp_path: Path) -> None:
+    """Averaging that leaves out buffers would mix two networks."""
+    state = files.tiny_state()
+    path = tmp_path / "half.pth"
+    averaged = {key: value + 1 for key, value in state.items() if "running" not in key}
+    path.write_bytes(files.saved({"model": state, "ema": averaged}))
+    done = weights.import_file(path)
+    assert done.notes[0].startswith("the raw values (model) are taken, since of the averaged ones (ema) 29% are not in")
+    assert torch.equal(weights.build(done.ref).state_dict()["head.bias"], state["head.bias"])
+    path.write_bytes(files.saved(state | {"ema": averaged}))
+    assert weights.complete(weights.resolve(path)).values.startswith("the raw values (without a prefix) are taken")
+
+
+def test_one_copy_needs_no_word(tmp_path: Path) -> None:
+    for name, state in (("a", files.tiny_state()), ("b", {"ema": files.tiny_state()})):
+        (tmp_path / f"{name}.pth").write_bytes(files.saved(state))
+        assert weights.complete(weights.resolve(tmp_path / f"{name}.pth")).values == ""
+
+
+def test_names_that_would_meet_stay_apart() -> None:
+    state = {"a._orig_mod.b": 1, "a.b": 2, "_orig_mod.c": 3, "x._orig_module.y": 4}
+    assert unwrapped(state) == {"a._orig_mod.b": 1, "a.b": 2, "c": 3, "x._orig_module.y": 4}
 
 
 def test_a_whole_pickled_module_is_read_without_its_class(tmp_path: Path) -> None:

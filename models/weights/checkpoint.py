@@ -22,7 +22,7 @@ from models.weights.errors import BadFile, WeightsError
 from models.weights.legacy_reader import MAGIC, LegacyFile
 from models.weights.pickle_reader import MAX_BYTES, read_pickle
 from models.weights.safetensors_file import SafetensorsFile
-from models.weights.tree import flatten
+from models.weights.tree import flatten, unwrapped
 from models.weights.zip_reader import PIECE, Archive
 
 if TYPE_CHECKING:
@@ -198,6 +198,7 @@ def _checked(checkpoint: Checkpoint) -> Checkpoint:
     read = sum(array.storage.size for array in arrays)
     if copied > min(8 * held + PIECE, MAX_FILE_BYTES) or read > 64 * held + PIECE:
         raise BadFile("is not a plausible weights file: its arrays add up to far more than the file holds")
+    checkpoint.arrays = unwrapped(checkpoint.arrays)
     return checkpoint
 
 

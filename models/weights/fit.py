@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 from models.weights import registry
 from models.weights.errors import WeightsError
 from models.weights.identify import (
+    A_COPY,
     COUNTER,
     Guess,
     Shaped,
     compare,
+    copies,
     describe,
     identify,
     seems_to_be,
     signature,
     solvable,
 )
+from models.weights.tree import unwrapped
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 # Left by tools that count operations or hold losses; never part of a network.
-_IGNORED_ENDS = (COUNTER, "total_ops", "total_params")
+_IGNORED_ENDS = (COUNTER, "total_ops", "total_params", "n_averaged")
 _IGNORED_STARTS = ("loss.", "criterion.")
 _KEPT_TYPES = ("float32", "float16", "int64")
 
@@ -51,6 +54,7 @@ def fit(state: Mapping[str, Tensor], network: str, options: Mapping[str, Any], l
     or not finite.
     """
     label = label or "the file"
+    state = unwrapped(state)
     return dict(read(plan(state, network, options, label), state.__getitem__, label))
 
 
@@ -158,10 +162,14 @@ def _renamed(arrays: Mapping[str, Shaped], network: str) -> _Renamed:
 def _left_over(arrays: _Renamed, guess: Guess, wanted: Mapping[str, Any], network: str) -> list[str]:
     known = registry.networks().get(network)
     starts = (*_IGNORED_STARTS, *(known.extras if known else ()))
+    others = [copy.prefix for copy in copies(arrays, network, guess.options) if copy.share >= A_COPY]
+    beside = tuple(prefix for prefix in others if prefix.startswith(guess.prefix) and prefix != guess.prefix)
     left = []
     for name in arrays:
         key = name.removeprefix(guess.prefix)
-        if not name.startswith(guess.prefix) or key in wanted or key.startswith(starts) or key.endswith(_IGNORED_ENDS):
+        if not name.startswith(guess.prefix) or name.startswith(beside):
+            continue
+        if key in wanted or key.startswith(starts) or key.endswith(_IGNORED_ENDS):
             continue
         if f"{key}_orig" not in wanted:  # the normalised weight itself, which torch before 1.1 saved as well
             left.append(key)

@@ -8,14 +8,21 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import models
 from models.weights import registry
+from models.weights.tree import unwrapped
 
 COUNTER = "num_batches_tracked"
+# Wrappers with averaged values, in the order of taking them: those, the network's own, and what only looks like it.
+AVERAGED, RAW, OTHER = range(3)
+_AVERAGED = re.compile(r"(?:^|_)(?:ema|avg|average|averaged|swa|polyak|shadow|smoothed)(?:_|\d|$)")
+# Part of a network's keys under a wrapper that make it a copy of the network.
+A_COPY = 0.5
 # Part of a network's keys that must be found before a file is said to look like it.
 _RESEMBLANCE = 0.3
 
@@ -58,6 +65,7 @@ def describe(network: str, options: Mapping[str, Any]) -> str:
 
 def identify(arrays: Mapping[str, Shaped]) -> Guess | None:
     """The network and options that the arrays belong to; the nearest one if none fits wholly, None if none is near."""
+    arrays = unwrapped(arrays)
     best: Guess | None = None
     for network, options in candidates(arrays):
         guess = compare(arrays, network, options)
@@ -68,17 +76,43 @@ def identify(arrays: Mapping[str, Shaped]) -> Guess | None:
 
 def compare(arrays: Mapping[str, Shaped], network: str, options: Mapping[str, Any]) -> Guess:
     """How far the arrays are this network's. Raises ValueError if models.create cannot build it."""
-    wanted = {key: shape for key, (shape, _) in signature(network, options).items() if not key.endswith(COUNTER)}
     best = Guess(network, options)
+    for guess in copies(arrays, network, options):
+        if guess.share > best.share:
+            best = guess
+    return best
+
+
+def values_taken(arrays: Mapping[str, Shaped], network: str, options: Mapping[str, Any]) -> str:
+    """A sentence about which values are taken where a file holds the network more than once, else nothing."""
+    found = [copy for copy in copies(arrays, network, options) if copy.share >= A_COPY]
+    if len(found) < 2:
+        return ""
+    taken = max(found, key=lambda copy: copy.share)  # the first of equals
+    others = [copy for copy in found if copy is not taken]
+    averaged = [copy for copy in others if _kind(copy.prefix, arrays) == AVERAGED]
+    if _kind(taken.prefix, arrays) == AVERAGED:
+        return f"the averaged values ({_called(taken)}) are taken, not the raw ones ({_called(others[0])})"
+    if averaged:
+        missing = 1 - averaged[0].share
+        return (
+            f"the raw values ({_called(taken)}) are taken, since of the averaged ones ({_called(averaged[0])}) "
+            f"{missing:.0%} are not in the file"
+        )
+    return f"it holds the network {len(found)} times: the values of {_called(taken)} are taken"
+
+
+def copies(arrays: Mapping[str, Shaped], network: str, options: Mapping[str, Any]) -> list[Guess]:
+    """How far the arrays under each wrapper are this network's, what is to be taken first first."""
+    wanted = {key: shape for key, (shape, _) in signature(network, options).items() if not key.endswith(COUNTER)}
+    found = []
     for prefix in prefixes(arrays, list(wanted)):
         hits = 0
         for key, shape in wanted.items():
             array = arrays.get(prefix + key)
             hits += tuple(array.shape) == shape if array is not None else solvable(arrays, prefix + key)
-        share = hits / len(wanted)
-        if share > best.share:
-            best = Guess(network, options, prefix, share, len(wanted))
-    return best
+        found.append(Guess(network, options, prefix, hits / len(wanted), len(wanted)))
+    return found
 
 
 def solvable(arrays: Mapping[str, Any], key: str) -> bool:
@@ -87,7 +121,7 @@ def solvable(arrays: Mapping[str, Any], key: str) -> bool:
 
 
 def prefixes(arrays: Mapping[str, Any], wanted: list[str]) -> list[str]:
-    """Wrappers under which some of the wanted keys lie in the file, the plainest first."""
+    """Wrappers under which some of the wanted keys lie in the file: averaged values first, then the plainest."""
     found: dict[str, None] = {}
     for key in _anchors(tuple(wanted)):
         tail = "." + key
@@ -96,7 +130,7 @@ def prefixes(arrays: Mapping[str, Any], wanted: list[str]) -> list[str]:
                 found[""] = None
             elif name.endswith(tail):
                 found[name[: -len(key)]] = None
-    return sorted(found, key=_plainness)
+    return sorted(found, key=lambda prefix: (_kind(prefix, arrays), prefix.count("."), prefix))
 
 
 def candidates(arrays: Mapping[str, Shaped]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,8 +180,12 @@ def signature(network: str, options: Mapping[str, Any]) -> dict[str, tuple[tuple
 def _signature(network: str, options: str) -> dict[str, tuple[tuple[int, ...], str]]:
     import torch
 
-    with torch.device("meta"):
-        state = models.create(network, **json.loads(options)).state_dict()
+    try:
+        with torch.device("meta"):
+            state = models.create(network, **json.loads(options)).state_dict()
+    except (ArithmeticError, TypeError, RuntimeError, LookupError) as error:  # combinations that no network checks
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"Network {network!r} cannot be built with the options {options}: {reason}") from None
     return {key: (tuple(value.shape), str(value.dtype).removeprefix("torch.")) for key, value in state.items()}
 
 
@@ -179,6 +217,16 @@ def _anchors(wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(max(group, key=len) for group in groups)
 
 
-def _plainness(prefix: str) -> tuple[bool, int, str]:
-    averaged = any(word in prefix.lower() for word in ("ema", "average", "optimizer", "teacher"))
-    return averaged, prefix.count("."), prefix
+def _kind(prefix: str, arrays: Mapping[str, Any]) -> int:
+    """Whether a wrapper holds averaged values (AVERAGED), the network's own, or others that only look like it."""
+    parts = prefix.lower().split(".")
+    if any(part.startswith(("optim", "teacher")) or "momentum" in part for part in parts):
+        return OTHER
+    if any(part.startswith("online") or part == "raw" for part in parts):
+        return RAW
+    averaging = prefix.removesuffix("module.") + "n_averaged" in arrays  # torch.optim.swa_utils
+    return AVERAGED if averaging or any(_AVERAGED.search(part) for part in parts) else RAW
+
+
+def _called(copy: Guess) -> str:
+    return copy.prefix.rstrip(".")[:60] or "without a prefix"

@@ -5,19 +5,18 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from models.weights import hashes, registry, store
+from models.weights import hashes, naming, registry, store
 from models.weights.arrays import ITEM_SIZE
 from models.weights.checkpoint import Checkpoint, open_checkpoint
 from models.weights.errors import WeightsError
 from models.weights.fit import Plan, choose, plan, read
-from models.weights.identify import Guess, describe, seems_to_be, signature
-from models.weights.loading import check_options
+from models.weights.header import check_options, options_in
+from models.weights.identify import Guess, describe, seems_to_be, signature, values_taken
 from models.weights.reference import WeightsRef, resolve
 from models.weights.registry import Entry
 from models.weights.safetensors_file import layout_order, write
@@ -55,16 +54,12 @@ def import_file(
     Raises WeightsError, in one sentence that names the file.
     """
     path = Path(path)
-    hint = registry.elsewhere(path.name)
-    if hint and as_entry is None:
-        raise WeightsError(hint)
-    entry = registry.entry(as_entry) if as_entry else None
+    entry = naming.check(path, as_entry, name)
     with open_checkpoint(path, member or (entry.member if entry else None) or _member(path)) as checkpoint:
         guess, metadata = _understand(checkpoint, entry)
         candidates = [entry] if entry else _candidates(path, guess)
         chosen = candidates[0] if len(candidates) == 1 else None
-        called = _name(name, chosen, path)
-        store.place(called)
+        called = naming.called(name, chosen, path)
         source = hashes.digest(_rewound(checkpoint))
         metadata |= _terms(licence, candidates, metadata, source)
         with store.locked():
@@ -73,7 +68,8 @@ def import_file(
             if existing is not None:
                 return Imported(existing, already=True)
             _write(checkpoint, guess, metadata, called, origin or str(path.absolute()))
-    return Imported(resolve(called), notes=_notes(candidates, metadata, called))
+        values = values_taken(checkpoint.arrays, guess.network, guess.options)
+    return Imported(resolve(called), notes=_notes(candidates, metadata, called, values))
 
 
 def save(path: Path, state: Mapping[str, Tensor], network: str, options: Mapping[str, Any], **about: str) -> str:
@@ -97,17 +93,12 @@ def _understand(checkpoint: Checkpoint, entry: Entry | None) -> tuple[Guess, dic
     """Which network it is: the file's own header, if it is one of ours and true, else its arrays."""
     header = checkpoint.metadata
     if header.get("network") and header.get("options"):
-        try:
-            options = json.loads(header["options"])
-        except ValueError:
-            options = None
-        if isinstance(options, dict):
+        options = options_in(header, checkpoint.label)
+        if options is not None:
             check_options(header["network"], options, checkpoint.label)
             known = ("licence", "terms", "source", "source_sha256")
             kept: dict[str, str] = {key: header[key] for key in known if key in header}
             return Guess(header["network"], options, "", 1.0, len(checkpoint.arrays)), kept
-    if entry is not None and entry.network not in _buildable():
-        raise WeightsError(f"this version of Cleanplate does not have the network of '{entry.id}' yet")
     guess = choose(checkpoint.arrays, checkpoint.label)
     if entry is not None and not _is(entry, guess):
         raise WeightsError(
@@ -117,42 +108,20 @@ def _understand(checkpoint: Checkpoint, entry: Entry | None) -> tuple[Guess, dic
     return guess, {}
 
 
-def _buildable() -> Mapping[str, str]:
-    import models
-
-    return models.NETWORKS
-
-
 def _is(entry: Entry, guess: Guess) -> bool:
     same = all(guess.options.get(key, value) == value for key, value in entry.options.items())
     return entry.network == guess.network and same
 
 
 def _candidates(path: Path, guess: Guess) -> list[Entry]:
-    """Published files that this may be, by its name (or the id used as its name) and its network."""
-    named = registry.by_file(path.name)
-    by_id = registry.entries().get(path.stem)
-    if by_id is not None and not by_id.bundled:
-        named = [by_id]
+    """Published files that this may be, by its name and its network."""
+    named = naming.published(path)
     folders = [entry for entry in named if entry.file.count("/") and str(path.absolute()).endswith("/" + entry.file)]
     return [entry for entry in folders or named if _is(entry, guess)]
 
 
 def _member(path: Path) -> str | None:
     return next((entry.member for entry in registry.by_file(path.name) if entry.member), None)
-
-
-def _name(name: str | None, entry: Entry | None, path: Path) -> str:
-    called = name or (entry.id if entry else re.sub(r"[^A-Za-z0-9_.+-]+", "_", path.stem).strip("._-+") or "weights")
-    known = registry.entries().get(called)
-    if known is not None and known.bundled:
-        raise WeightsError(f"'{called}' is the name of weights bundled with Cleanplate; choose another with --name")
-    if known is not None and known != entry:
-        raise WeightsError(
-            f"'{called}' is the name of published weights, which {path.name} is not known to be; "
-            f"say --as {called} if it is, else choose another name with --name"
-        )
-    return called
 
 
 def _terms(licence: str | None, candidates: list[Entry], header: Mapping[str, str], source: str) -> dict[str, str]:
@@ -230,8 +199,8 @@ def _rewound(checkpoint: Checkpoint) -> IO[bytes]:
     return checkpoint.file
 
 
-def _notes(candidates: list[Entry], metadata: Mapping[str, str], name: str) -> tuple[str, ...]:
-    notes = []
+def _notes(candidates: list[Entry], metadata: Mapping[str, str], name: str, values: str) -> tuple[str, ...]:
+    notes = [values] if values else []
     if len(candidates) > 1:
         ids = ", ".join(entry.id for entry in candidates)
         notes.append(f"it may be any of {ids}; import it with --as ID so that nodes find it")

@@ -12,12 +12,12 @@ from models.weights.checkpoint import Checkpoint, open_checkpoint
 from models.weights.errors import WeightsError
 from models.weights.fit import choose, plan, read
 from models.weights.hashes import digest
+from models.weights.header import check_options
+from models.weights.identify import values_taken
 from models.weights.reference import WeightsRef, describe_terms
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-_MAX_OPTION = 10_000
 
 
 def complete(ref: WeightsRef) -> WeightsRef:
@@ -29,11 +29,12 @@ def complete(ref: WeightsRef) -> WeightsRef:
         return ref
     with open_checkpoint(ref.path) as checkpoint:
         guess = choose(checkpoint.arrays, checkpoint.label)
+        values = values_taken(checkpoint.arrays, guess.network, guess.options)
     published = {entry.licence.word for entry in registry.entries().values() if entry.network == guess.network}
     terms = ref.terms or describe_terms("unknown")
     if ref.licence == "unknown" and published:
         terms += f" The published weights of this network are under {', '.join(sorted(published))}."
-    return dataclasses.replace(ref, network=guess.network, options=dict(guess.options), terms=terms)
+    return dataclasses.replace(ref, network=guess.network, options=dict(guess.options), terms=terms, values=values)
 
 
 def load_model_weights(
@@ -69,26 +70,6 @@ def build(ref: WeightsRef, options: Mapping[str, Any] | None = None) -> nn.Modul
     model = models.create(ref.network, **wanted)
     model.load_state_dict(tensors)
     return model
-
-
-def check_options(network: str, options: Mapping[str, Any], label: str) -> None:
-    """Options come from a file's header as well; they must be plain, small and known before anything is built.
-
-    Raises WeightsError if models.create cannot build that network.
-    """
-    values = [item for value in options.values() for item in (value if isinstance(value, (list, tuple)) else [value])]
-    plain = all(
-        (isinstance(value, str) and len(value) < 80)
-        or (isinstance(value, (int, float)) and abs(value) <= _MAX_OPTION)
-        or value is None
-        for value in values
-    )
-    if network not in models.NETWORKS:
-        raise WeightsError(
-            f"{label} is for the network '{network[:80]}', which this version of Cleanplate does not have"
-        )
-    if not plain or len(values) > 100:
-        raise WeightsError(f"{label} asks for impossible options of the network '{network}'")
 
 
 def _fitted(checkpoint: Checkpoint, network: str, options: Mapping[str, Any]) -> dict[str, Tensor]:

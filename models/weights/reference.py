@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from models.weights import hashes, registry, remedies, store
 from models.weights.checkpoint import SUFFIXES, open_file
 from models.weights.errors import BadFile, WeightsError
+from models.weights.header import options_in
 from models.weights.safetensors_file import read_metadata
 from models.wording import parameter
 
@@ -24,7 +24,7 @@ class WeightsRef:
 
     `network` is empty, and `options` with it, for a foreign file that nobody has looked into yet (`loading.complete`
     does). `state` is "bundled", "imported" or "file". `licence` is a word, `terms` a sentence, `source` says where
-    the weights come from.
+    the weights come from, `values` which are taken where a foreign file holds the network more than once.
     """
 
     path: Path
@@ -36,6 +36,7 @@ class WeightsRef:
     licence: str = "unknown"
     terms: str = ""
     source: str = ""
+    values: str = ""
 
     @property
     def use(self) -> str:
@@ -175,11 +176,8 @@ def _stored(name: str, path: Path, state: str) -> WeightsRef:
 def _described(found: WeightsRef, metadata: Mapping[str, str]) -> WeightsRef:
     """Fills in what the file's own header says, then what the registry says about its name."""
     entry = registry.entries().get(found.name) if found.state != "file" else None
-    try:
-        options = json.loads(metadata.get("options", "null"))
-    except ValueError:
-        options = None
-    if not isinstance(options, dict):
+    options = options_in(metadata, found.path.name)
+    if options is None:
         options = dict(entry.options) if entry else {}
     licence = metadata.get("licence") or (entry.licence.id if entry else "unknown")
     return dataclasses.replace(

@@ -211,6 +211,12 @@ def elsewhere(name: str) -> str:
     return ""
 
 
+def option_kinds() -> Mapping[str, Any]:
+    """What options of networks are: `words`, `truths`, `whole` numbers, `numbers` and `lists`, with their limits."""
+    kinds: Mapping[str, Any] = _document()["option_kinds"]
+    return kinds
+
+
 def strangers() -> list[tuple[str, str]]:
     """(part of a key, what a file with such a key seems to be)."""
     return [(raw["part"], raw["what"]) for raw in _document()["strangers"]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
 from models.weights.arrays import MAX_ARRAYS, Array, Storage
 from models.weights.errors import BadFile
@@ -11,9 +12,22 @@ from models.weights.torch_names import Record
 
 _MAX_DEPTH = 64
 _MAX_NAME = 512
+# Left in names by torch.compile, by sharding and by checkpointing, wherever the wrapped part is.
+_WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+T = TypeVar("T")
 _NODES = (Array, dict, list, tuple, Record)
 # A pickled module keeps its parts under these; they are no part of the published names.
 _TRANSPARENT = ("_parameters", "_buffers", "_modules")
+
+
+def unwrapped(arrays: Mapping[str, T]) -> dict[str, T]:
+    """The arrays under the names they had before torch compiled, sharded or checkpointed the network or a part of it.
+
+    What would then have the name of another keeps its own.
+    """
+    plain = {name: ".".join(part for part in name.split(".") if part not in _WRAPPERS) for name in arrays}
+    counts = Counter(plain.values())
+    return {new if counts[new] == 1 else name: arrays[name] for name, new in plain.items()}
 
 
 def flatten(tree: Any) -> dict[str, Array]:

@@ -203,7 +203,7 @@ class JobDevice:
         return ref
 
     def _load(self, ref: WeightsRef, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
-        self._note(f"loading the weights {ref.name}")
+        self._note(f"loading the weights {ref.name}" + (f": {ref.values}" if ref.values else ""))
         log.info("loading %s", ref.summary())
         # Outside inference mode, so that the parameters stay ordinary tensors.
         with torch.inference_mode(False):
