@@ -125,3 +125,19 @@ def test_other_frames_count_and_order_does_not(shell):
         if line[:1] == "{"
     ]
     assert [event["frame"] for event in events if event["event"] == "frame"] == [1001, 1002, 1003, 1004]
+
+
+def test_a_float_source_stays_bit_for_bit_unless_fewer_bits_are_asked_for(shell):
+    source = pixels(shell, "shot.####.exr", 1002) * np.float32(1.1)
+    source[-1, 0] = 70000, -1e30, 1e-30
+    frame = Frame(source, tuple("RGB"), DATA, DISPLAY)
+    write_frame(str(shell.folder / "float.1002.exr"), [("", "RGB", source)], frame, dtype="float")
+    files = ("--source", "float.####.exr", "--mask", "mask.####.exr", "--device", "cpu", "--set", "model=smooth")
+    for out, depth, kept in (("exact", (), True), ("fewer", ("--bit-depth", "half"), False)):
+        said = shell.run("render", "inpaint", *files, *depth, "--out", f"{out}/c.####.exr")
+        clean = pixels(shell, f"{out}/c.####.exr", 1002)[..., :3]
+        outside = pixels(shell, f"{out}/c.####.exr", 1002, "filled")[..., 0] == 0
+        assert np.array_equal(clean[outside].view(np.uint32), source[outside].view(np.uint32)) == kept
+        notes = Footage(str(shell.folder / f"{out}/c.####.exr")).header(1002).attributes.get("cleanplate/notes", "")
+        for words in ("rounded to half", "beyond 65504"):
+            assert (words in said, words in notes) == (not kept, not kept)

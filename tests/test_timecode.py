@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nodes.footage import exr_attributes
 from nodes.footage.metadata import Attribute
 from nodes.footage.standing_in import standing_in
-from nodes.footage.timecode import shifted
+from nodes.footage.timecode import of_text, shifted, to_text
 
 
 def timecode(text: str, user: int = 7, flags: int = 0) -> Attribute:
@@ -88,14 +88,14 @@ def test_what_is_no_timecode() -> None:
 def test_what_names_the_frame_says_the_frame_that_is_shown() -> None:
     values: dict[str, Any] = {
         "nuke/input/frame": 2, "frameNumber": 2.0, "input/frame": "0002", "dpx:FramePosition": 2, "other/frame": 17,
-        "framesHeld": 2, "shutter": 2, "timeCode": timecode("01:00:00:02"),
+        "framesHeld": 2, "shutter": 2, "timeCode": timecode("01:00:00:02"), "nuke/input/timecode": "01:00:00:02",
     }  # fmt: skip
     attributes = {k: v if isinstance(v, Attribute) else exr_attributes.encode(v) for k, v in values.items()}
     out, said = standing_in(attributes, 2, 3, list)
     decoded = {name: exr_attributes.decode(value) for name, value in out.items() if name != "timeCode"}
     assert decoded == {
         "nuke/input/frame": 3, "frameNumber": 3.0, "input/frame": "0003", "dpx:FramePosition": 3, "other/frame": 17,
-        "framesHeld": 2, "shutter": 2,
+        "framesHeld": 2, "shutter": 2, "nuke/input/timecode": "01:00:00:03",
     }  # fmt: skip
     assert out["timeCode"] == timecode("01:00:00:03")
     assert not said
@@ -105,6 +105,27 @@ def test_timecode_that_cannot_be_known_is_left_out_and_said() -> None:
     out, said = standing_in({"timeCode": timecode("01:00:00:23")}, 2, 3, list)
     assert "timeCode" not in out
     assert said == "frame 3 has no timecode: the rate that frame 2 counts in is unknown"
-    rate = {"framesPerSecond": exr_attributes.encode((24, 1), "rational")}
-    out, said = standing_in({"timeCode": timecode("01:00:00:23"), **rate}, 2, 3, list)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("framesPerSecond", exr_attributes.encode((24, 1), "rational")),
+        ("nuke/input/frame_rate", exr_attributes.encode(24.0)),
+        ("dpx:FrameRate", exr_attributes.encode(23.976)),
+        ("frameRate", exr_attributes.encode("24")),
+    ],
+)
+def test_rates_by_the_names_they_are_given(name: str, rate: Attribute) -> None:
+    text = exr_attributes.encode("01:00:00:23")
+    out, said = standing_in({"timeCode": timecode("01:00:00:23"), "input/timecode": text, name: rate}, 2, 3, list)
     assert (out["timeCode"], said) == (timecode("01:00:01:00"), "")
+    assert exr_attributes.decode(out["input/timecode"]) == "01:00:01:00"
+
+
+@given(st.integers(0, 24 * 3600 * 30 - 1))
+def test_timecode_as_text(frame: int) -> None:
+    one = at(frame, 30)
+    assert of_text(to_text(one)) == Attribute("timecode", one.data[:4] + b"\0\0\0\0")
+    assert to_text(timecode("01:02:03;04")) == "01:02:03;04"
+    assert of_text("take 3") is None

@@ -26,6 +26,7 @@ _DPX_TRANSFERS = {
     "Z depth linear": "lin_rec709",
     "Z depth homogeneous": "lin_rec709",
 }
+_FILM = ("Printing density", "Logarithmic")
 _SHORT = 80
 
 
@@ -75,6 +76,8 @@ def _film(spec: Any, file_format: str) -> StillColour:
     if transfer == "ADX":
         return StillColour("ADX10" if bits_of(spec) <= 10 else "ADX16")
     stated = spec.get_string_attribute("oiio:ColorSpace")
+    if transfer not in _DPX_TRANSFERS and spec.get_string_attribute("dpx:Colorimetric") in _FILM:
+        return StillColour("cineon")
     if name := _DPX_TRANSFERS.get(transfer) or ("" if stated.startswith(("srgb_", "lin_")) else stated):
         return StillColour(name)
     if not is_integer(spec):

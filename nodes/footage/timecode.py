@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from nodes.footage.metadata import Attribute
 BASES = (24, 25, 30)
 _DROP = 1 << 6
 _DIGITS = 0x3F7F7F3F
+_TEXT = re.compile(r"([0-2]\d):([0-5]\d):([0-5]\d)([:;.])([0-3]\d)")
 
 
 def shifted(
@@ -35,6 +37,20 @@ def shifted(
     if len(found) != 1:
         return None
     return _with(timecode, found.pop())
+
+
+def of_text(text: str) -> Attribute | None:
+    """The timecode that is written as `01:02:03:04`, with a semicolon or a dot before frames that drop numbers."""
+    found = _TEXT.fullmatch(text.strip())
+    if not found:
+        return None
+    word = int(found[1] + found[2] + found[3] + found[5], 16) | (0 if found[4] == ":" else _DROP)
+    return Attribute("timecode", struct.pack("<2I", word, 0))
+
+
+def to_text(timecode: Attribute) -> str:
+    hours, minutes, seconds, frames, drop = _fields(timecode) or (0, 0, 0, 0, 0)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{';' if drop else ':'}{frames:02d}"
 
 
 def _fields(timecode: Attribute) -> tuple[int, int, int, int, int] | None:
