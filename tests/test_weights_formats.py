@@ -22,6 +22,7 @@ from models.weights import registry
 from models.weights.fetching import fetch
 from models.weights.identify import signature
 from nodes import catalogue
+from nodes.engine_file import create_engine
 from plugin.worker.device import Accelerator
 from plugin.worker.loaded import ModelKey
 
@@ -156,7 +157,7 @@ def render(accelerator: Accelerator, node: str, **settings: Any) -> tuple[dict[s
     params = face.parse({**SETTINGS.get(node, {}), **settings})
     device = accelerator.for_job(face, params, SimpleNamespace(), lambda note: None)  # type: ignore[arg-type]
     with torch.inference_mode():
-        passes = catalogue.create_engine(face).render(1, params, inputs(node), device)
+        passes = create_engine(face).render(1, params, inputs(node), device)
     return passes.images, [info.name for info in device.weights_used()]
 
 
