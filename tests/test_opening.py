@@ -222,3 +222,15 @@ def test_each_input_has_its_own_association_and_alpha_that_is_a_mask_has_none(na
     source, params = FILL.inputs[0], FILL.parse({"alpha": named})
     assert reading(FILL, source, params, ["Source", "Mask"]).alpha == named
     assert reading(FILL, source, params, ["Source"]).alpha == "premultiplied"
+
+
+def test_pictures_in_memory_that_came_from_files_are_what_the_files_say(tmp_path: Path) -> None:
+    """A straight PNG handed over as a frame is footage as if its name had been given."""
+    values = np.full((6, 8, 4), 128, np.uint8)
+    path = write(tmp_path / "p.png", values, "RGBA", "uint8", attributes={"oiio:UnassociatedAlpha": 1})
+    still = Footage(str(path)).frame(1)
+    seen = array_footage(MATTE, {"Source": still, "C": still, "InM": still}, MATTE.parse({}))
+    light = ((128 / 255 + 0.055) / 1.055) ** 2.4
+    np.testing.assert_allclose(seen.frame("Source", 1).pixels[..., :3], light * 128 / 255, atol=1e-5)
+    assert seen.frame("C", 1).colour == by_name("lin_rec709")
+    assert seen.frame("InM", 1) is still

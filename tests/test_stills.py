@@ -157,6 +157,15 @@ def test_profiles_of_real_pictures(name: str, space: str) -> None:
     assert Footage(str(SHARED / "footage/inpaint/iopaint/tests" / name)).frame(1).colour == by_name(space)
 
 
+def test_high_dynamic_range_that_a_png_states_is_believed(tmp_path: Path) -> None:
+    """Rec.2100 PQ by its code points (ITU-T H.273): 0.508 is a display's white of 100 candelas."""
+    values = np.full((2, 2, 3), 0.508, np.float32)
+    path = write(tmp_path / "a.png", values, kind=oiio.UINT16, attributes={"CICP": ("int[4]", (9, 16, 0, 1))})
+    frame = linearised(Footage(str(path)).frame(1))
+    np.testing.assert_allclose(frame.pixels, 1.0, rtol=0.02)
+    assert not [name for name in frame.metadata.attributes if name == "CICP"]
+
+
 CINEON = {95: 0.0, 445: 0.1493, 685: 1.0}
 
 

@@ -54,7 +54,7 @@ _ENCODING = (
 # What does not hold of the upright, scene-linear picture that is handed on.
 _UNTRUE = (
     *("dpx:Transfer", "dpx:Colorimetric", "dpx:ImageDescriptor", "dpx:Packing", "dpx:BitDepth"),
-    *("Orientation", "PixelAspectRatio", "Exif:ColorSpace"),
+    *("Orientation", "PixelAspectRatio", "Exif:ColorSpace", "CICP"),
 )
 
 

@@ -13,6 +13,7 @@ from nodes.face import Face
 from nodes.footage.colour import identify
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame
+from nodes.footage.linearise import linearised
 from nodes.footage.window import Window
 from nodes.opening import reading
 
@@ -80,7 +81,8 @@ def array_footage(face: Face, given: Mapping[str, Any], params: Mapping[str, Any
         if given.get(entry.name) is not None:
             how = reading(face, entry, params)
             colour = identify({}, "", how.input_space, how.unsaid_space)
-            inputs[entry.name] = _frames(entry.name, given[entry.name], colour)
+            frames = _frames(entry.name, given[entry.name], colour)
+            inputs[entry.name] = frames if entry.kind == "mask" else [linearised(frame) for frame in frames]
         elif not entry.optional:
             raise ParameterError(f"{face.command} needs {entry.name}: {entry.hint[0].lower()}{entry.hint[1:]}")
     main = face.inputs[0].name
