@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+import OpenImageIO as oiio
 import pytest
 
+from nodes import catalogue
+from nodes.engine import Passes
 from nodes.errors import CleanplateError, FootageError, FrameError, OutputError, ParameterError, WorkerError
-from plugin.rendering.render import ShotRender
+from nodes.footage import writer
+from nodes.footage.frame import Frame
+from nodes.footage.reader import Footage
+from nodes.footage.window import Window
+from plugin.rendering.render import ShotRender, file_layers, layers_of
 from plugin.worker.failures import FrameFailed, describe, exception
 from tests.local_render import Events, LocalWorker, render, shot, write_shot
 
@@ -45,6 +53,36 @@ def test_what_is_wrong_for_all_frames_ends_the_render(tmp_path: Path, error: Cle
         render(shot(source, str(tmp_path / "o/a.####.exr"), range(1, 21)), worker)
     assert worker.asked == [1, 2, 3]
     assert set(on_disk(tmp_path / "o")) <= {"a.0001.exr", "a.0002.exr"}
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "channels"),
+    [
+        (["alpha"], True, "A B G R matte.A"),
+        (["alpha"], False, "A B G R"),
+        (["foreground"], True, "B G R fg.B fg.G fg.R"),
+        (["foreground"], False, "B G R"),
+        (["premultiplied"], True, "A B G R"),
+        (["ids"], False, "A"),
+        (["alpha", "foreground"], True, "fg.B fg.G fg.R matte.A"),
+    ],
+)
+def test_a_pass_alone_in_its_file_is_a_picture_that_programs_show(
+    tmp_path: Path, names: list[str], named: bool, channels: str
+) -> None:
+    """`--passes alpha` wrote a file with matte.A alone, and %P one with A alone: viewers showed black."""
+    known = {result.name: result for name in ("background-matte", "segment") for result in catalogue.find(name).passes}
+    results = [known[name] for name in names]
+    window = Window(0, 0, 4, 3)
+    pixels = np.linspace(0, 1, 48, dtype=np.float16).astype(np.float32).reshape(3, 4, 4)
+    passes = Passes({result.name: pixels[..., : len(result.channels)] for result in results}, window)
+    source = Frame(pixels[..., :3], tuple("RGB"), window, window)
+    layers = file_layers(results, layers_of(results, passes, None, source), named)
+    writer.write_frame(str(tmp_path / "a.exr"), layers, source, window)
+    assert sorted(oiio.ImageBuf(str(tmp_path / "a.exr")).spec().channelnames) == channels.split()
+    if names == ["alpha"]:
+        picture = Footage(str(tmp_path / "a.exr")).frame(1).pixels
+        assert all(np.array_equal(picture[..., index], pixels[..., 0]) for index in range(4))
 
 
 def test_what_fails_alone_is_the_same_on_both_sides_of_the_wire() -> None:

@@ -73,8 +73,13 @@ def write_frame(
     write_file(path, data, check)
 
 
-def pass_layer(layer: Layer) -> Layer:
-    """The layer alone in its file: its channels go without the layer's name, so that every program shows it at once."""
+def pass_layer(layer: Layer, grey: bool = False) -> Layer:
+    """The layer as the picture of its file: its channels go without the layer's name, as programs show at once.
+
+    An alpha alone, which many show as black, becomes R, G, B and A where it is to be looked at as `grey`.
+    """
+    if grey and tuple(layer.channels) == ("A",):
+        return Layer("", tuple("RGBA"), np.broadcast_to(layer.pixels, (*layer.pixels.shape[:2], 4)), layer.dtype)
     return Layer("", layer.channels, layer.pixels, layer.dtype)
 
 

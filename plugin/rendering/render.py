@@ -235,7 +235,7 @@ def _write(
         layers = layers_of(results, passes, shot.bit_depth, source)
         writer.write_frame(
             path,
-            [writer.pass_layer(layer) for layer in layers] if shot.out.has_pass else layers,
+            file_layers(results, layers, named=not shot.out.has_pass),
             source,
             passes.window,
             compression=shot.compression,
@@ -244,6 +244,14 @@ def _write(
             check=check,
         )
     return milliseconds
+
+
+def file_layers(results: Sequence[Pass], layers: list[writer.Layer], named: bool) -> list[writer.Layer]:
+    """The layers of a file: a pass that is alone in it is its picture, and has its layer besides if that is `named`."""
+    if len(layers) > 1 or not layers[0].name:
+        return layers
+    picture = writer.pass_layer(layers[0], grey=not results[0].exact)
+    return [picture, *layers] if named else [picture]
 
 
 def layers_of(
