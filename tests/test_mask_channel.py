@@ -45,6 +45,8 @@ CASES = {
     "no alpha": ("RGBA", (M, M, M, NONE), M),
     "alpha over a plate": ("RGBA", (PLATE, PLATE, PLATE, M), M),
     "premultiplied": ("RGBA", (PLATE * M, M, NONE, M), M),
+    "a shape that has left a plate": ("RGBA", (PLATE, PLATE, PLATE, NONE), NONE),
+    "half an alpha everywhere": ("RGBA", (M, M, M, ONE / 2), M),
     "alpha over nothing": ("RGBA", (NONE, NONE, NONE, M), M),
     "empty": ("RGBA", (NONE, NONE, NONE, NONE), NONE),
     "white without alpha": ("RGBA", (ONE, ONE, ONE, NONE), NONE),
@@ -60,7 +62,7 @@ def test_the_channel_that_counts(name: str) -> None:
     mask, note = as_mask(picture(stacked(*planes), channels))
     assert mask.channels == ("A",)
     np.testing.assert_array_equal(mask.pixels[..., 0], np.float32(expected))
-    assert bool(note) == (name == "no alpha")
+    assert bool(note) == (name in ("no alpha", "half an alpha everywhere"))
     again, _ = as_mask(mask)
     np.testing.assert_array_equal(again.pixels, mask.pixels)
 

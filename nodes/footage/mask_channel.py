@@ -15,6 +15,8 @@ from nodes.footage.frame import Frame, Pixels
 
 # What differs by less is the same everywhere: opaque alpha that went through a resize or a lossy compression.
 SAME = 1e-3
+# What is nearer to 0 is black.
+BLACK = 1e-6
 # Rows that are looked at first.
 ROWS = 16
 
@@ -24,6 +26,8 @@ def as_mask(frame: Frame) -> tuple[Frame, str]:
 
     Without alpha it is the largest of the colour channels at each pixel: a matte is often in one of them. With alpha
     it is the alpha, unless that is the same in the whole picture: then it says nothing, and the colour is the mask.
+    But alpha that is 0 everywhere may be a shape that has left the picture, over a plate: then the colour is the mask
+    only if it is that of a matte, black or white in half of the picture at least; else the frame is empty.
     Where the colour is the same everywhere too, the smaller of both counts, so that a frame in which the shape is not
     to be seen is empty whatever its alpha; but where the data window is smaller than the picture, the alpha: a shape
     that was cropped to its box.
@@ -63,8 +67,15 @@ def _chosen(frame: Frame) -> tuple[Pixels, str]:
             return np.ascontiguousarray(alpha)[..., None], ""
         return np.fmin(alpha[..., None], largest), ""
     level = float(alpha.flat[0])
+    if level < SAME and not _is_matte(largest):
+        return np.ascontiguousarray(alpha)[..., None], ""
     obvious = level > 1 - SAME
     return largest, "" if obvious else f"the mask's alpha is {level:.3g} everywhere, so its colour is the mask"
+
+
+def _is_matte(colour: Pixels) -> bool:
+    """Whether most of it is black or white, as in mattes and as in no plate, which has grain."""
+    return bool(np.mean((np.abs(colour) < BLACK) | (colour > 1 - SAME)) >= 0.5)
 
 
 def _varies(plane: Pixels) -> bool:
