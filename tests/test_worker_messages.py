@@ -173,7 +173,7 @@ def test_another_version_says_which():
         (MESSAGES[1], {"params": {"a": float("nan")}}, "Render.params.a is not finite"),
         (MESSAGES[1], {"params": {"a": [1]}}, "Render.params.a is not a number"),
         (MESSAGES[1], {"inputs": {"Source": {"first": 1}}}, "Render.inputs.Source lacks the field 'last'"),
-        (MESSAGES[1], {"passes": ["a"] * 4097}, "Render is not readable: 4097 exceeds max_array_len(4096)"),
+        (MESSAGES[1], {"passes": ["a"] * 4097}, "Render.passes has 4097 entries, not 0..4096"),
         (MESSAGES[2], {"image": 3}, "FrameAnswer.image is not a map"),
         (MESSAGES[2], {"channels": []}, "FrameAnswer.channels has 0 entries, not 1..64"),
     ],

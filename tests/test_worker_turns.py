@@ -7,11 +7,13 @@ import time
 
 import numpy as np
 import pytest
+from worker_tools import wait_for
 
 from nodes.errors import Cancelled, FootageError, ParameterError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from plugin.worker import inputs as inputs_module
+from plugin.worker import turns as turns_module
 from plugin.worker.fields import Span
 from plugin.worker.inputs import AHEAD, JobInputs
 from plugin.worker.kept import Kept, size_of
@@ -199,6 +201,54 @@ def test_sizes_count_each_array_once():
             self.states = {1: (b"digest", [array, array]), 2: (b"", array)}
 
     assert size_of(Holder()) == 400 + 6
+
+
+def test_who_waits_for_others_is_told_how_many_are_ahead(monkeypatch):
+    monkeypatch.setattr(turns_module, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(turns_module, "BETWEEN_SECONDS", 0.05)
+    monkeypatch.setattr(turns_module, "LOOK_SECONDS", 0.01)
+    turns = Turns()
+    first, second, third, behind = (turns.queue(client, False) for client in ("a", "b", "c", "c"))
+    told: dict[str, list[int]] = {"second": [], "third": [], "behind": []}
+    first.take(never)
+
+    def wait(place, name):
+        place.take(never, told[name].append)
+        place.leave()
+
+    threads = [
+        threading.Thread(target=wait, args=(place, name))
+        for place, name in ((second, "second"), (third, "third"), (behind, "behind"))
+    ]
+    threads[0].start()
+    wait_for(lambda: second.waiting)
+    for thread in threads[1:]:
+        thread.start()
+    wait_for(lambda: told["third"] == [2] and told["second"] == [1])
+    time.sleep(0.2)
+    assert told == {"second": [1], "third": [2], "behind": []}, "nothing twice, and nothing about one's own frames"
+    hurried = turns.queue("d", True)
+    threads.append(threading.Thread(target=hurried.take, args=(never,)))
+    threads[-1].start()
+    wait_for(lambda: told["third"] == [2, 3] and told["second"] == [1, 2])
+    first.leave()
+    wait_for(lambda: told["third"][-1] == 2 and told["second"][-1] == 1)
+    hurried.leave()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_short_wait_is_not_worth_a_word():
+    turns = Turns()
+    first, second = turns.queue("a", False), turns.queue("b", False)
+    first.take(never)
+    told: list[int] = []
+    thread = threading.Thread(target=second.take, args=(never, told.append))
+    thread.start()
+    wait_for(lambda: second.waiting)
+    first.leave()
+    thread.join(10)
+    assert told == []
 
 
 class Client:

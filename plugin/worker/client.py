@@ -73,6 +73,8 @@ class Worker:
         self._jobs: dict[int, Job] = {}
         self._connection: Connection | None = None
         self._welcome: Welcome | None = None
+        # Notes of this worker: what holds for several jobs is said once.
+        self._said: set[str] = set()
         self._questions: list[Future[Status]] = []
         self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
         self._closing = False
@@ -158,7 +160,7 @@ class Worker:
                 if self._closing:
                     wire.close()
                     raise WorkerError("the connection to the worker was closed")
-                self._connection, self._welcome = connection, welcome
+                self._connection, self._welcome, self._said = connection, welcome, set()
                 connection.start()
                 self._send_unsent()
 
@@ -223,7 +225,9 @@ class Worker:
                     with contextlib.suppress(RuntimeError):  # no more threads once closed
                         self._fetchers.submit(fetch, connection, job, message)
             case Note():
-                self._note(message.sentence)
+                if message.sentence not in self._said:
+                    self._said.add(message.sentence)
+                    self._note(message.sentence)
             case Status():
                 with self._lock:
                     question = self._questions.pop(0) if self._questions else None

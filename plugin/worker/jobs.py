@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,8 @@ from plugin.worker.turns import Turns
 
 if TYPE_CHECKING:
     from plugin.worker.device import Accelerator
+
+log = logging.getLogger(__name__)
 
 
 class Client(Protocol):
@@ -73,7 +76,7 @@ class Job:
         except BaseException as error:
             what = f"{name} on frame {self.request.frame}"
             kind, sentence = describe(error, what, self._accelerator.name, self._log_file)
-            self._answer(Failed(self.request.job, kind, sentence))
+            self._fail(kind, sentence)
         finally:
             self._place.leave()
             self.inputs.close()
@@ -92,6 +95,9 @@ class Job:
         """Tells the user what takes so long."""
         self._client.send(Note(self.request.job, fitted(sentence)))
 
+    def _waiting(self, ahead: int) -> None:
+        self.note(f"waiting, {ahead} frame{'s' if ahead > 1 else ''} ahead")
+
     def status(self) -> JobStatus:
         request = self.request
         seconds = time.monotonic() - self._since
@@ -106,7 +112,7 @@ class Job:
         inputs = with_files(self.inputs, face, params)
         inputs.prefetch(engine.needs(request.frame, params, inputs))
         self._state = "queued"
-        self._place.take(self.inputs.check_cancelled)
+        self._place.take(self.inputs.check_cancelled, self._waiting)
         self._client.send(Started(request.job))
         device = self._accelerator.for_job(face, params, self.inputs, self.note)
         began = time.perf_counter()
@@ -128,6 +134,14 @@ class Job:
             self._client.outgoing, self.request.job, passes, self.request.passes, milliseconds
         )
         self._answer(message, buffer)
+
+    def _fail(self, kind: str, sentence: str) -> None:
+        try:
+            self._answer(Failed(self.request.job, kind, sentence))
+        except Exception:
+            # Without an answer the client would wait for ever.
+            log.exception("an answer cannot be sent: %s", sentence)
+            self._client.send(Failed(self.request.job, "internal", f"the frame failed; see {self._log_file}"))
 
     def _answer(self, message: Failed | Result, buffer: Buffer | None = None) -> None:
         # First, since who has the answer may submit the next job at once.

@@ -17,7 +17,7 @@ Check = Callable[[Any, str], Any]
 Record = TypeVar("Record")
 
 SCALAR_TEXT = 65_536
-MOST_ENTRIES = 4096
+MOST_ENTRIES = 1 << 14
 
 
 class ProtocolError(Exception):

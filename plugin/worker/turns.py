@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 PATIENCE = 8
+# Who waits this long for others is told how many frames are ahead, and of changes not more often than this.
+WAIT_SECONDS, BETWEEN_SECONDS, LOOK_SECONDS = 2.0, 3.0, 0.5
 
 
 class Turns:
@@ -37,14 +40,17 @@ class Turns:
         with self._changed:
             self._changed.notify_all()
 
-    def _take(self, place: Place, check: Callable[[], None]) -> None:
+    def _take(self, place: Place, check: Callable[[], None], tell: Callable[[int], None] | None) -> None:
+        waiting = _Waiting(tell) if tell else None
         with self._changed:
             place.waiting = True
             try:
                 self._grant()
                 while self._holder is not place:
                     check()
-                    self._changed.wait()
+                    self._changed.wait(LOOK_SECONDS if waiting else None)
+                    if waiting and self._holder is not place:
+                        waiting.look(self._ahead(place))
             finally:
                 place.waiting = False
 
@@ -65,6 +71,16 @@ class Turns:
                 self._holder = None
             self._grant()
 
+    def _ahead(self, place: Place) -> int:
+        """Frames of others that are computed before a waiting one's; 0 where it waits for its own line."""
+        if self._holder is None or self._lines[place.line][0] is not place:
+            return 0
+
+        def order(one: Place) -> tuple[bool, int]:
+            return not one.interactive, self._served[one.line]
+
+        return 1 + sum(line[0].waiting and order(line[0]) < order(place) for line in self._lines.values())
+
     def _grant(self) -> None:
         if self._holder is not None:
             return
@@ -81,6 +97,21 @@ class Turns:
         self._changed.notify_all()
 
 
+class _Waiting:
+    """Tells somebody who waits long how many are ahead, and nothing twice in a row."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._next = time.monotonic() + WAIT_SECONDS
+        self._told = 0
+
+    def look(self, ahead: int) -> None:
+        now = time.monotonic()
+        if ahead and ahead != self._told and now >= self._next:
+            self._told, self._next = ahead, now + BETWEEN_SECONDS
+            self._tell(ahead)
+
+
 class Place:
     """A job's place in its line."""
 
@@ -94,9 +125,13 @@ class Place:
     def computing(self) -> bool:
         return self._turns._holder is self
 
-    def take(self, check: Callable[[], None]) -> None:
-        """Waits for the turn; `check` runs whenever `Turns.wake` is called and may raise to give up waiting."""
-        self._turns._take(self, check)
+    def take(self, check: Callable[[], None], tell: Callable[[int], None] | None = None) -> None:
+        """Waits for the turn; `check` runs whenever `Turns.wake` is called and may raise to give up waiting.
+
+        `tell` gets the number of others' frames that come first once that takes long, and when it changes; it must not
+        wait for anything.
+        """
+        self._turns._take(self, check, tell)
 
     @contextlib.contextmanager
     def paused(self, check: Callable[[], None]) -> Iterator[None]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from models.wording import Door, spelled, values
 from nodes import catalogue
+from plugin.worker.fitting import fitted
 from plugin.worker.messages import Failed, Message, Note, Result
 
 
@@ -14,9 +15,9 @@ def in_labels(message: Message) -> Message:
     """A message to a client that does not spell what sentences name."""
     match message:
         case Failed() | Note():
-            return dataclasses.replace(message, sentence=spelled(message.sentence, HOST))
+            return dataclasses.replace(message, sentence=fitted(spelled(message.sentence, HOST)))
         case Result():
-            return dataclasses.replace(message, notes=tuple(spelled(note, HOST) for note in message.notes))
+            return dataclasses.replace(message, notes=tuple(fitted(spelled(note, HOST)) for note in message.notes))
     return message
 
 
