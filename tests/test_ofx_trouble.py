@@ -208,14 +208,24 @@ def test_a_worker_that_cannot_be_started_is_named(scene, lonely):  # noqa: F811
         node = background(host, scene)
         assert "/nowhere/python is not there" in refused(node, FIRST)
         for script, part in (
-            ("exit 3", "ended while it started"),
+            (
+                "exit 3",
+                "ended while it started without a word, as one that is killed when memory runs out; 'cleanplate",
+            ),
+            (
+                "printf 'Traceback\\n  File\\n\\033[31mIt broke at %s\\n' $$ >&2; kill -9 $$",
+                "started: ?[31mIt broke at",
+            ),
+            ("echo a warning >&2; printf 'half a line' >&2; printf 'error '; echo x; exit 1", "line"),
             ("echo error no room for a worker", "No room for a worker."),
         ):
             program = lonely / "python"
-            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.write_text(f"#!/bin/sh\nprintf x >>$0.count\n{script}\n")
             program.chmod(0o755)
             description.write_text(before.replace(before.split("\n")[0], f"python={program}"))
+            (lonely / "python.count").unlink(missing_ok=True)
             assert part in refused(node, FIRST)
+            assert len((lonely / "python.count").read_text()) == (1 if "echo error" in script else 2)
         description.unlink()
         assert "worker.txt" in refused(node, FIRST)
 

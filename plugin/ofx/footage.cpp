@@ -1,6 +1,8 @@
 #include "footage.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "errors.h"
@@ -11,6 +13,8 @@ namespace {
 
 constexpr int64_t kFirstFrame = -(int64_t{1} << 31), kLastFrame = (int64_t{1} << 31) - 1;
 constexpr int64_t kLongestChain = 1000000;
+// What the worker takes, as nodes/footage/window.py has it.
+constexpr int64_t kFarthest = int64_t{1} << 24, kWidest = int64_t{1} << 20;
 constexpr size_t kMostPicked = 4096;
 
 Value::Map box_of(const Area& area, const Area& format) {
@@ -19,6 +23,12 @@ Value::Map box_of(const Area& area, const Area& format) {
             {"y", Value(int64_t{format.y2 - area.y2})},
             {"width", Value(int64_t{area.width()})},
             {"height", Value(int64_t{area.height()})}};
+}
+
+bool beyond(const Area& area, const Area& format) {
+    const int64_t x = int64_t{area.x1} - format.x1, y = int64_t{format.y2} - area.y2;
+    const int64_t width = int64_t{area.x2} - area.x1, height = int64_t{area.y2} - area.y1;
+    return std::max(width, height) > kWidest || std::max(std::abs(x), std::abs(y)) > kFarthest;
 }
 
 Value::List names_of(int channels) {
@@ -180,6 +190,10 @@ void Footage::answer_need(const Value& need, Connection& connection) {
 void Footage::hand_over(const Value& need, size_t input, const Picture& picture, int frame, Connection& connection) {
     const ClipImage& image = *picture.image;
     const Area& area = image.area();
+    if (beyond(area, picture.format) || beyond(picture.format, picture.format))
+        throw UserError("The picture of the input " + std::string(instance_.face().inputs[input].name) + " is more than " +
+                        std::to_string(kWidest) + " pixels wide or high or farther than " + std::to_string(kFarthest) +
+                        " from the origin; crop it.");
     const size_t row = sizeof(float) * static_cast<size_t>(area.width()) * static_cast<size_t>(image.channels());
     const auto parcel = connection.parcel(row * static_cast<size_t>(area.height()));
     Digest digest;

@@ -8,8 +8,12 @@ namespace {
 // The worker may die so often with a frame under way, and so often before it began with it.
 constexpr int kRestarts = 2;
 constexpr int kBystanderRestarts = 10;
+constexpr size_t kLongestParameter = 65536;
 
 Value::Map request_of(const Job& job, const Footage& footage, uint32_t number) {
+    for (const auto& [name, value] : job.params)
+        if (value.own_text().size() > kLongestParameter)
+            throw UserError("The parameter " + name + " is too long for the worker.");
     Value::List passes;
     for (const std::string& pass : job.passes) passes.emplace_back(pass);
     return {{"job", Value(int64_t{number})},

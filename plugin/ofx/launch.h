@@ -21,9 +21,16 @@ Launch read_launch();
 // The lock of the runtime folder, which whoever starts a worker holds. Throws Cancelled, UserError.
 Descriptor lock_folder(const Patience& patience);
 
-// Starts a worker and returns its first line: `ready PID`, `unusable SENTENCE`, `error SENTENCE`, or nothing if it
-// died. When the host gives up meanwhile, the worker goes on starting for whoever comes next. Throws Cancelled.
-std::string start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
-                         const Patience& patience);
+// What a worker said when it started: `ready PID`, `unusable SENTENCE`, `error SENTENCE`. Where the word is empty it died,
+// and the rest is all it said.
+struct Birth {
+    std::string word;
+    std::string rest;
+};
+
+// Starts a worker. When the host gives up meanwhile, the worker goes on starting for whoever comes next. Throws
+// Cancelled.
+Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
+                   const Patience& patience);
 
 }  // namespace cleanplate

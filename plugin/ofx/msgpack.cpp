@@ -10,8 +10,8 @@ namespace cleanplate {
 namespace {
 
 constexpr int kDeepest = 8;
-constexpr size_t kMostEntries = 1024;
-constexpr size_t kLongestText = 65536;
+constexpr size_t kMostEntries = 4096;
+constexpr size_t kLongestText = 4 * 65536;
 
 [[noreturn]] void wrong(const char* what) { throw ConnectionLost(std::string("it sent ") + what); }
 
@@ -39,6 +39,12 @@ bool valid_utf8(const std::string& text) {
         i += 1 + extra;
     }
     return true;
+}
+
+std::string printable(std::string text) {
+    for (char& letter : text)
+        if (letter < ' ' || letter > '~') letter = '?';
+    return text.substr(0, 200);
 }
 
 class Reader {
@@ -217,6 +223,7 @@ void Value::pack(std::string& out) const {
             put(out, static_cast<uint64_t>(integer_), 8);
             break;
         case Type::number: {
+            if (!std::isfinite(number_)) throw UserError("A number that the host gave is infinite or none.");
             uint64_t bits;
             std::memcpy(&bits, &number_, sizeof bits);
             out += static_cast<char>(0xCB);
@@ -224,6 +231,8 @@ void Value::pack(std::string& out) const {
             break;
         }
         case Type::text:
+            if (!valid_utf8(text_))
+                throw UserError("The text '" + printable(text_) + "' is not UTF-8: correct the parameter, or rename the file.");
             put_head(out, 0xA0, 32, 0xDB, text_.size());
             out += text_;
             break;

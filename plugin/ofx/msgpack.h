@@ -46,6 +46,7 @@ public:
     // A number or a text as the status line shows it.
     std::string shown() const;
 
+    // Throws UserError for what the worker would not take: text that is not UTF-8, numbers that are infinite or none.
     void pack(std::string& out) const;
 
 private:

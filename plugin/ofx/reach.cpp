@@ -1,6 +1,8 @@
 #include "reach.h"
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include "errors.h"
 #include "launch.h"
@@ -11,7 +13,8 @@ namespace {
 
 constexpr std::chrono::seconds kGreeting(30);
 constexpr std::chrono::seconds kStart(180);
-constexpr int kBirths = 5;
+constexpr size_t kBirths = 5;
+constexpr size_t kLastWords = 300;
 constexpr size_t kMostIdle = 16;
 
 // The device cannot be used on this machine.
@@ -23,6 +26,25 @@ std::string sentence_of(std::string text) {
     if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
     if (!text.empty() && text.back() != '.') text += '.';
     return text;
+}
+
+// The end of what a process said before it died, in a line that can be shown, without the stack that led there.
+std::string last_words(const std::string& said) {
+    std::string words;
+    std::istringstream lines(said);
+    for (std::string line; std::getline(lines, line);) {
+        const bool stack = line.empty() || line[0] == ' ' || line[0] == '\t' || line.rfind("Traceback", 0) == 0 ||
+                           line.rfind("Current thread", 0) == 0 || line.rfind("Extension modules", 0) == 0;
+        if (!stack) words += (words.empty() ? "" : "; ") + line;
+    }
+    for (char& letter : words)
+        if (letter < ' ' || letter > '~') letter = '?';
+    return words.size() > kLastWords ? words.substr(words.size() - kLastWords) : words;
+}
+
+std::string without_digits(std::string words) {
+    words.erase(std::remove_if(words.begin(), words.end(), [](char c) { return c >= '0' && c <= '9'; }), words.end());
+    return words;
 }
 
 // A greeted connection; none where there is no worker, or one that makes room for another. `ours` says that we have
@@ -69,17 +91,20 @@ std::unique_ptr<Connection> connect_or_start(const std::string& device, const Pa
     const Descriptor lock = lock_folder(patience);
     const auto limit = Clock::now() + kStart;
     bool ours = false;
-    for (int births = kBirths;;) {
+    for (std::set<std::string> causes;;) {
         if (auto connection = greet(device, launch.release, patience, ours)) return connection;
         if (Clock::now() > limit) throw UserError("The worker for " + device + " cannot be reached.");
-        const std::string line = start_worker(launch, device, lock, patience);
-        const size_t space = line.find(' ');
-        const std::string word = line.substr(0, space), rest = space == line.npos ? "" : line.substr(space + 1);
-        if (word == "unusable") throw Unusable{sentence_of(rest)};
-        if (word == "error") throw UserError(sentence_of(rest));
-        ours = word == "ready";
-        if (!ours && --births == 0)
-            throw UserError("The worker for " + device + " ended while it started; 'cleanplate doctor' says more.");
+        const Birth birth = start_worker(launch, device, lock, patience);
+        if (birth.word == "unusable") throw Unusable{sentence_of(birth.rest)};
+        if (birth.word == "error") throw UserError(sentence_of(birth.rest));
+        ours = birth.word == "ready";
+        if (ours) continue;
+        // Somebody may have killed it by mistake; what comes the same way twice is no mistake.
+        const std::string words = last_words(birth.rest);
+        if (!causes.insert(without_digits(words)).second || causes.size() == kBirths)
+            throw UserError("The worker for " + device + " ended while it started" +
+                            (words.empty() ? " without a word, as one that is killed when memory runs out" : ": " + words) +
+                            "; 'cleanplate doctor' says more.");
     }
 }
 

@@ -8,6 +8,7 @@
 namespace cleanplate {
 namespace {
 
+constexpr size_t kMostPasses = 4096;
 constexpr int64_t kFarthest = int64_t{1} << 24, kWidest = int64_t{1} << 20, kLargest = int64_t{1} << 36;
 
 // Of one thing in the status line.
@@ -79,7 +80,7 @@ std::shared_ptr<const Result> read_result(const Value& fields, std::shared_ptr<L
     result->y = static_cast<int>(window.at("y").integer(-kFarthest, kFarthest));
     result->width = static_cast<int>(window.at("width").integer(0, kWidest));
     result->height = static_cast<int>(window.at("height").integer(0, kWidest));
-    for (const Value& image : fields.at("images").list(64))
+    for (const Value& image : fields.at("images").list(kMostPasses))
         result->passes.push_back(read_image(image, result->width, result->height, pixels->size()));
     result->status = status_of(fields);
     result->weights = weights_of(fields);

@@ -56,7 +56,9 @@ std::optional<Message> Wire::receive(const Patience& patience, Clock::time_point
     const auto readable = [this](auto time) { return stream_->wait(os::Event::readable, time); };
     for (;;) {
         if (auto message = parse()) return message;
-        const auto limit = bytes_.empty() ? until : Clock::now() + kStuck;
+        // A message has one time limit in all, however it trickles in.
+        if (!bytes_.empty() && begun_ == Clock::time_point{}) begun_ = Clock::now();
+        const auto limit = bytes_.empty() ? until : begun_ + kStuck;
         if (!patience.wait_for(readable, limit)) {
             if (bytes_.empty()) return std::nullopt;
             throw ConnectionLost("it stopped within a message");
@@ -82,6 +84,7 @@ std::optional<Message> Wire::parse() {
     }
     Message message{static_cast<int>(little(bytes_, 6, 2)), unpack(bytes_.substr(kHeader, length)), std::move(descriptors)};
     bytes_.erase(0, end);
+    begun_ = Clock::time_point{};
     return message;
 }
 

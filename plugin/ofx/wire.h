@@ -42,6 +42,8 @@ private:
 
     std::unique_ptr<os::Stream> stream_;
     std::string bytes_;
+    // When the message that is being received began to arrive; the epoch while none has.
+    Clock::time_point begun_{};
     bool broken_ = false;
 };
 

@@ -62,12 +62,18 @@ def main() -> int:
             return _work(device, lock, options.foreground)
     except CleanplateError as error:
         word = "unusable" if isinstance(error, Unusable) else "error"
-        print(word, one_line(" ".join(str(error).split())), flush=True)
+        _say(word, one_line(" ".join(str(error).split())))
         return 1
     except Exception as error:
         log.exception("the worker cannot start")
-        print("error", _cause(error, options.device), flush=True)
+        _say("error", _cause(error, options.device))
         return 1
+
+
+def _say(word: str, rest: str) -> None:
+    # Whoever started it may have given up; it is there for the next one.
+    with contextlib.suppress(OSError):
+        print(word, rest, flush=True)
 
 
 def _cause(error: Exception, device: str) -> str:
@@ -122,7 +128,7 @@ def _work(device: str, lock: int, foreground: bool) -> int:
     gc.collect()
     gc.freeze()
     log.info("ready: pid %d, %s (%s), build %s", os.getpid(), device, accelerator.description, build)
-    print(f"ready {os.getpid()}", flush=True)
+    _say("ready", str(os.getpid()))
     os.close(lock)
     if not foreground:
         _detach(log_file)

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "errors.h"
@@ -20,6 +21,7 @@ namespace cleanplate {
 namespace {
 
 constexpr std::chrono::seconds kStart(180);
+constexpr size_t kMostWords = 1 << 16;
 
 // A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 bool scrubbed(const char* entry) {
@@ -40,7 +42,7 @@ public:
         ::posix_spawn_file_actions_init(&files_);
         ::posix_spawn_file_actions_addopen(&files_, 0, "/dev/null", O_RDONLY, 0);
         ::posix_spawn_file_actions_adddup2(&files_, output, 1);
-        ::posix_spawn_file_actions_addopen(&files_, 2, "/dev/null", O_WRONLY, 0);
+        ::posix_spawn_file_actions_adddup2(&files_, output, 2);
         os::inherit(files_, lock);
         ::posix_spawnattr_init(&attributes_);
         sigset_t none, all;
@@ -76,6 +78,16 @@ private:
     posix_spawnattr_t attributes_;
 };
 
+// What a line decides; nothing where a library wrote it.
+Birth birth_of(const std::string& line) {
+    for (const char* word : {"ready", "unusable", "error"})
+        if (line.rfind(std::string(word) + ' ', 0) == 0) return {word, line.substr(std::strlen(word) + 1)};
+    // After what a library wrote without an end of the line.
+    const size_t ready = line.rfind("ready ");
+    if (ready != line.npos && line.find_first_not_of("0123456789", ready + 6) == line.npos) return {"ready", ""};
+    return {};
+}
+
 }  // namespace
 
 Descriptor lock_folder(const Patience& patience) {
@@ -90,8 +102,8 @@ Descriptor lock_folder(const Patience& patience) {
     return lock;
 }
 
-std::string start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
-                         const Patience& patience) {
+Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
+                   const Patience& patience) {
     int ends[2];
     if (!os::open_pipe(ends)) throw UserError("The worker cannot be started: too many files are open.");
     const Descriptor reader(ends[0]);
@@ -106,16 +118,19 @@ std::string start_worker(const Launch& launch, const std::string& device, const 
         pollfd entry{os::number_of(reader), POLLIN, 0};
         return ::poll(&entry, 1, static_cast<int>(time.count())) > 0;
     };
-    std::string text;
+    std::string said;
     const auto limit = Clock::now() + kStart;
-    while (text.find('\n') == text.npos) {
+    for (size_t begin = 0;;) {
         char piece[512];
         if (!patience.wait_for(readable, limit)) break;
         const ssize_t count = ::read(os::number_of(reader), piece, sizeof piece);
         if (count == 0 || (count < 0 && errno != EINTR)) break;
-        if (count > 0) text.append(piece, static_cast<size_t>(count));
+        if (count > 0) said.append(piece, static_cast<size_t>(count));
+        for (size_t end; (end = said.find('\n', begin)) != said.npos; begin = end + 1)
+            if (Birth birth = birth_of(said.substr(begin, end - begin)); !birth.word.empty()) return birth;
+        if (begin > kMostWords) said.erase(0, std::exchange(begin, 0));
     }
-    return text.substr(0, text.find('\n'));
+    return {"", said};
 }
 
 }  // namespace cleanplate

@@ -17,6 +17,6 @@ Launch read_launch() { refuse(); }
 
 Descriptor lock_folder(const Patience&) { refuse(); }
 
-std::string start_worker(const Launch&, const std::string&, const Descriptor&, const Patience&) { refuse(); }
+Birth start_worker(const Launch&, const std::string&, const Descriptor&, const Patience&) { refuse(); }
 
 }  // namespace cleanplate
