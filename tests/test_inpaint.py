@@ -15,6 +15,7 @@ from nodes.filling.mask import find_holes
 from nodes.filling.shot import Look
 from nodes.footage import colour
 from nodes.footage.colour import by_name
+from nodes.footage.colour_space import LINEAR_REC709
 from nodes.footage.window import Window
 
 RNG = np.random.default_rng(11)
@@ -336,3 +337,24 @@ def test_a_mask_and_frames_whose_formats_begin_elsewhere_are_laid_on_the_source(
     elsewhere = shown([(5, -3), (0, 0), (-8, 2), (0, 0)], (16, 16))
     for name, image in here.images.items():
         np.testing.assert_array_equal(elsewhere.images[name], image)
+
+
+@pytest.mark.parametrize("space", [LINEAR_REC709, by_name("ACEScg")])
+@pytest.mark.parametrize("mode", ["per frame", "still plate", "follow"])
+@pytest.mark.parametrize("model", ["smooth", "lama detail"])
+@pytest.mark.parametrize("values", [(3e38,), (3.4e38, 0.5), (-3.4e38, 0.5), (3.4e38, -3.4e38, 1e-40)])
+def test_light_near_the_end_of_what_floats_hold_is_filled_with_finite_light(space, mode, model, values):
+    rng = np.random.default_rng(3)
+    sources, masks = {}, {}
+    for frame in (1, 2, 3):
+        mask = np.zeros((48, 64, 1))
+        mask[12:30, 12 * frame : 12 * frame + 12] = 1
+        sources[frame] = picture(rng.choice(values, (48, 64, 3)), colour=space)
+        masks[frame] = picture(mask, "A")
+    on = LocalDevice(fill, n_blocks=1, width=4)
+    with np.errstate(all="raise", under="ignore"):
+        passes = render("Inpaint", 2, ArrayInputs(Source=sources, Mask=masks), on, mode=mode, model=model)
+    hole = passes.images["filled"][..., 0] > 0
+    assert all(np.isfinite(image).all() for image in passes.images.values())
+    np.testing.assert_array_equal(passes.images["clean"][~hole][:, :3], sources[2].pixels[~hole])
+    assert not any("NaN" in note for note in passes.notes)
