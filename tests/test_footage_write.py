@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from nodes.errors import FrameError, OutputError, ParameterError
 from nodes.footage import atomic_file, exr_attributes
 from nodes.footage.colour import by_name
+from nodes.footage.compression import KNOWN
 from nodes.footage.exr_encoder import to_half
 from nodes.footage.exr_header import read_header
 from nodes.footage.frame import Frame
@@ -25,6 +26,7 @@ from nodes.footage.making import Making, is_finished, read_making
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.preview import to_preview, write_preview
 from nodes.footage.reader import Footage
+from nodes.footage.seal import SEAL, is_untouched
 from nodes.footage.window import Window
 from nodes.footage.writer import Layer, pass_layer, write_frame
 from tests.footage_files import frame_of, noise, write
@@ -227,6 +229,17 @@ def test_what_lies_where_a_pass_goes(tmp_path: Path) -> None:
         assert read_making(tmp_path / "text.exr") == Making(foreign=True)
     os.symlink(tmp_path / "nowhere", tmp_path / "link.exr")
     assert read_making(tmp_path / "link.exr") is None
+
+
+@pytest.mark.parametrize("compression", [one.name for one in KNOWN])
+def test_every_kind_of_file_is_whole_and_sealed(tmp_path: Path, compression: str) -> None:
+    out = str(tmp_path / "o.exr")
+    frame = frame_of(noise(600, 70))
+    layers = [("", tuple("RGB"), frame.pixels), Layer("ids", ("A",), noise(600, 70, 1), "float")]
+    write_frame(out, layers, frame, key="k", compression=compression)
+    assert is_finished(out, "k")
+    assert is_untouched(out)
+    assert SEAL in read_header(out).parts[0].attributes
 
 
 def test_one_file_per_pass(tmp_path: Path) -> None:

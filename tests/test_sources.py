@@ -88,6 +88,19 @@ def test_what_is_said_about_files_is_kept_with_the_frame_they_were_read_for(foot
     source.close()
 
 
+@pytest.mark.parametrize("error", [MemoryError("no room"), ValueError("odd"), RuntimeError("a decoder's bug")])
+def test_what_a_decoder_stumbles_over_fails_with_its_frame(footage, monkeypatch, error):
+    def stumble(number):
+        raise error
+
+    monkeypatch.setattr(footage[0], "frame", stumble)
+    source = FrameSource({"Source": footage[0]})
+    with pytest.raises(FootageError, match=rf"Frame 7 of Source cannot be decoded \({type(error).__name__}: {error}\)"):
+        source.frame("Source", 7)
+    assert not source._decoded
+    source.close()
+
+
 def test_a_missing_frame_is_said_to_every_thread(footage):
     source = FrameSource({"Source": footage[0]})
     barrier = threading.Barrier(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from nodes.errors import CleanplateError, FootageError
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.metadata import SourceMetadata
@@ -16,6 +18,7 @@ from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.frame_runs import FrameRuns
 
+log = logging.getLogger(__name__)
 MAIN = "Source"
 DECODERS = 2
 # Frames that are announced before they are submitted.
@@ -114,8 +117,17 @@ class FrameSource:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, name: str, frame: int) -> Frame:
-        decoded = self._footage[name].frame(frame)
-        return decoded if name in self._masks else linearised(decoded)
+        try:
+            decoded = self._footage[name].frame(frame)
+            return decoded if name in self._masks else linearised(decoded)
+        except CleanplateError:
+            raise
+        except Exception as error:
+            # What a decoder stumbles over lies in the file: the next one may be well.
+            log.exception("frame %d of %s cannot be decoded", frame, name)
+            raise FootageError(
+                f"Frame {frame} of {name} cannot be decoded ({type(error).__name__}: {error})."
+            ) from error
 
     def _said(self, name: str, frame: Frame) -> list[str]:
         notes = frame.metadata.notes if isinstance(frame.metadata, SourceMetadata) else ()
