@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.footage import primaries
+from nodes.footage import icc, primaries
 from nodes.footage.association import multiplied
 from nodes.footage.colour import by_name, to_linear_rec709
 from nodes.footage.colour_space import LINEAR_REC709, SRGB
@@ -134,6 +136,15 @@ def test_profiles_are_honoured(tmp_path: Path, ending: str, chromaticities: tupl
     assert not frame.metadata.notes
     assert Footage(path, input_space="sRGB").frame(1).colour == SRGB
     assert Footage(path, kind="mask").frame(1).colour == LINEAR_REC709
+
+
+def test_profiles_are_read_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each its own at the same time, before there is a folder to put them into."""
+    monkeypatch.setattr(icc, "_folder", functools.cache(icc._folder.__wrapped__))
+    profiles = [profile_of(primaries.ADOBE_RGB, 1.5 + n / 10) for n in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda one: icc.space_of.__wrapped__(one, "test"), profiles))
+    assert [space.transfer if space else "" for space in found] == ["icc"] * 7 + ["gamma:2.2"] + ["icc"] * 8
 
 
 def test_a_profile_that_cannot_be_used_is_named(tmp_path: Path) -> None:

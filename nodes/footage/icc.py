@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import threading
 
 import numpy as np
 import OpenImageIO as oiio
@@ -29,6 +30,7 @@ _USUAL = (
 )
 _TOLERANCE = 2e-3
 _LARGEST = 4 << 20
+_lock = threading.Lock()
 
 
 @functools.lru_cache(maxsize=16)
@@ -73,9 +75,9 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 def _file_of(profile: bytes) -> str:
     """OpenColorIO reads files, and remembers them by their names."""
-    path = os.path.join(_folder().name, hashlib.sha256(profile).hexdigest() + ".icc")
-    if not os.path.exists(path):
-        with tempfile.NamedTemporaryFile(dir=_folder().name, delete=False) as file:
-            file.write(profile)
-        os.replace(file.name, path)
+    with _lock:
+        path = os.path.join(_folder().name, hashlib.sha256(profile).hexdigest() + ".icc")
+        if not os.path.exists(path):
+            with open(path, "wb") as file:
+                file.write(profile)
     return path
