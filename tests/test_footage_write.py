@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodes.errors import FrameError, OutputError, ParameterError
+from nodes.face import layer_names
 from nodes.footage import atomic_file, exr_attributes
 from nodes.footage.colour import by_name
 from nodes.footage.compression import KNOWN
@@ -179,6 +180,21 @@ def test_wrong_arguments(tmp_path: Path) -> None:
     with pytest.raises(FrameError, match="not one pixel"):
         write_frame(out, [("", ("A",), np.zeros((0, 5, 1), np.float32))], frame, Window(0, 0, 5, 0))
     assert not os.listdir(tmp_path)
+
+
+def test_a_layer_for_each_of_many_classes(tmp_path: Path) -> None:
+    """As for COCO-Stuff, called like any class list may call them."""
+    names = [*(f"class {n}" for n in range(170)), "Matte", "a" * 300, "椅子" * 200, "c++", "c##", "Mo\u0308bel", "~"]
+    layers = layer_names(names, ["matte"])
+    pixels = {name: noise(5, 7, 1, seed) for seed, name in enumerate(layers)}
+    frame = frame_of(noise(5, 7))
+    out = str(tmp_path / "o.exr")
+    written = [Layer("", ("R", "G", "B"), frame.pixels), Layer("matte", ("A",), noise(5, 7, 1, 999))]
+    write_frame(out, [*written, *(Layer(layers[name], ("A",), pixels[name]) for name in layers)], frame, key="k")
+    assert is_finished(out, "k")
+    np.testing.assert_array_equal(Footage(out).frame(1).pixels, frame.pixels)
+    for name, layer in layers.items():
+        np.testing.assert_array_equal(Footage(out, layer=layer).frame(1).pixels, pixels[name])
 
 
 def test_equal_frames_are_equal_files(tmp_path: Path) -> None:
