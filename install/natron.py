@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,18 @@ def built_bundle() -> Path:
     return HOUSE / "build" / BUNDLE
 
 
+def how_to_build() -> str:
+    """The command that builds the bundle: in a checkout, or where a wheel was installed."""
+    if (HOUSE / "Makefile").is_file():
+        return f"make plugin in {HOUSE}"
+    return f"make -C {HOUSE} -f plugin/ofx/plugin.mk plugin VENV={sys.prefix} STAMP="
+
+
 def install(to: Path | None = None) -> Target:
     """Installs, or replaces an earlier installation. Raises CleanplateError."""
     where, bundle = target(to), built_bundle()
     if not (bundle / "Contents").is_dir():
-        raise CleanplateError(f"{bundle} is not there yet: run make plugin in {HOUSE} first")
+        raise CleanplateError(f"{bundle} is not there yet: run {how_to_build()} first")
     before = _read_list(where)
     plan = {where.bundle / path.relative_to(bundle): path for path in _files(bundle)}
     plan |= {

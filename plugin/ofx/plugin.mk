@@ -16,7 +16,10 @@ OFX_BINARY_windows := $(OFX_BUNDLE)/Contents/Win64/Cleanplate.ofx
 OFX_WORK := $(OFX_ROOT)/ofx
 OFX_SOURCES := $(wildcard plugin/ofx/*.cpp plugin/ofx/posix/*.cpp plugin/ofx/linux/*.cpp)
 OFX_OBJECTS := $(OFX_SOURCES:plugin/ofx/%.cpp=$(OFX_WORK)/%.o) $(OFX_WORK)/faces.o
-OFX_FACES := $(wildcard nodes/*.yaml) nodes/face.py nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
+# A studio's faces count as well, those that go away too: the stamp is called after all of them.
+OFX_STUDIO := $(foreach folder,$(subst :, ,$(CLEANPLATE_NODE_PATH)),$(wildcard $(folder)/*.yaml $(folder)/*.yml))
+OFX_NODES := $(OFX_WORK)/nodes-$(shell echo '$(OFX_STUDIO)' | cksum | cut -d' ' -f1)
+OFX_FACES := $(wildcard nodes/*.yaml) $(OFX_STUDIO) $(OFX_NODES) $(wildcard nodes/face*.py) nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
 OFX_COMMON_FLAGS := -std=c++17 -O2 -fvisibility=hidden -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Iplugin/ofx -I$(OFX_WORK)
 OFX_FLAGS := $(OFX_COMMON_FLAGS) -g1 -fPIC
 OFX_LINK := -shared -Wl,--version-script=plugin/ofx/exports.map -Wl,-z,relro,-z,now,--gc-sections -Wl,--build-id=none
@@ -51,6 +54,11 @@ $(OFX_BINARY_linux): $(OFX_OBJECTS) plugin/ofx/exports.map
 	@mkdir -p $(@D)
 	@rm -rf $(foreach platform,$(filter-out $(OFX_PLATFORMS),$(OFX_EVERY)),$(dir $(OFX_BINARY_$(platform))))
 	$(CXX) $(OFX_OBJECTS) $(OFX_LINK) -o $@
+
+$(OFX_NODES):
+	@mkdir -p $(@D)
+	@rm -f $(OFX_WORK)/nodes-*
+	@touch $@
 
 # The bundle names the folder it was built in.
 OFX_PLACE := $(OFX_WORK)/built-in$(subst /,-,$(CURDIR))
