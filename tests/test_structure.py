@@ -4,6 +4,8 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,16 @@ def test_no_registry_address_and_no_big_file_is_committed():
             text = path.read_text("utf-8")
             assert "index-url" not in text
             assert "://" not in text
+
+
+def test_a_wheel_holds_every_file_of_the_packages():
+    """Packages say by patterns what they bring besides Python; make plugin and install natron need all of it."""
+    if not shutil.which("git") or not (HOUSE / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z", *OURS], cwd=HOUSE, capture_output=True, text=True, check=True)
+    brought = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    patterns = ["*.py", *brought["package-data"]["*"], *brought["script-files"]]
+    patterns += [f"models/weights/{pattern}" for pattern in brought["package-data"]["models.weights"]]
+    names = [name for name in listed.stdout.split("\0") if name]
+    assert not [name for name in names if not any(fnmatch(name, p) or fnmatch(Path(name).name, p) for p in patterns)]
+    assert all((HOUSE / package / "py.typed").is_file() for package in OURS)
