@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from models.weights import WeightsFacts, WeightsRef
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 
@@ -86,7 +87,7 @@ class Device(Protocol):
 
     def weights_of(
         self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
-    ) -> WeightsInfo:
+    ) -> WeightsRef:
         """What `weights` stands for, without loading it; `network` may be several, any of which will do.
 
         Empty means the node's default among weights of these networks with these `options`. Raises WeightsError where
@@ -107,27 +108,6 @@ class Device(Protocol):
 
 
 @dataclass(frozen=True)
-class WeightsInfo:
-    """Weights that were found: what they are called, which exactly, what they build, whence, and under which terms.
-
-    `state` is `bundled`, `imported` or `file`; `licence` a word, `use` its consequence in a few words, `terms` a
-    sentence. `other_half` is what to ask the device for where a network's weights come in two, else empty.
-    """
-
-    name: str
-    sha256: str
-    network: str
-    options: Mapping[str, Any]
-    path: str = ""
-    state: str = ""
-    licence: str = ""
-    use: str = ""
-    terms: str = ""
-    source: str = ""
-    other_half: str = ""
-
-
-@dataclass(frozen=True)
 class Passes:
     """What an engine returns for one frame.
 
@@ -141,7 +121,7 @@ class Passes:
     window: Window
     info: dict[str, str | int | float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    weights: tuple[WeightsInfo, ...] = ()
+    weights: tuple[WeightsFacts, ...] = ()
 
 
 class Engine(Protocol):

@@ -8,8 +8,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from models.weights import WeightsRef, other_half
 from models.wording import parameter, setting
-from nodes.engine import Device, Params, WeightsInfo
+from nodes.engine import Device, Params
 from nodes.errors import ParameterError
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 def choose_weights(
     params: Params, device: Device, network: str | Sequence[str], size_parameter: str = ""
-) -> tuple[str, WeightsInfo]:
+) -> tuple[str, WeightsRef]:
     """The weights that the parameters ask for: what to call them at the device, and what they are.
 
     `network` is the one the node uses, or those it can use; which it is then says the answer's `network`.
@@ -33,22 +34,23 @@ def choose_weights(
             f"{parameter(size_parameter)} is {size}, but the weights '{weights.name}' were trained for "
             f"{weights.options.get(size_parameter)}: {setting(size_parameter, 'auto')} or choose other weights"
         )
-    return weights.path or weights.name, weights
+    return str(weights.path), weights
 
 
-def choose_other_half(weights: WeightsInfo, device: Device, network: str) -> tuple[str, WeightsInfo]:
+def choose_other_half(weights: WeightsRef, device: Device, network: str) -> tuple[str, WeightsRef]:
     """The weights of `network` that `weights` work together with, as `choose_weights` gives them.
 
     StructureFlow's come as two files; naming either names both. Raises ParameterError if nothing says which, and
     WeightsError that says what to run if they are not here.
     """
-    if not weights.other_half:
+    half = other_half(weights)
+    if not half:
         raise ParameterError(
             f"the weights '{weights.name}' are one of two files that are used together, and nothing says which the "
             "other is: keep both under their published names in one folder, or import both with --as"
         )
-    other = device.weights_of(weights.other_half, network)
-    return other.path or other.name, other
+    other = device.weights_of(half, network)
+    return str(other.path), other
 
 
 def run_guarded(

@@ -13,9 +13,9 @@ from torch import Tensor
 from models.hrnet_ocr import HRNetOCR
 from models.hrnet_ocr.classify import probabilities
 from models.tiles import GRID, OVERLAP, Tile, blended, side_at, summed
-from models.weights import WeightsError, classes
+from models.weights import WeightsError, WeightsRef, classes
 from models.weights.classes import ClassList
-from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
+from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError, ParameterError
 from nodes.face import layer_names, listed
 from nodes.footage.frame import Frame
@@ -38,7 +38,7 @@ class Network:
     """The weights, what they are called at the device, and what their classes are."""
 
     asked: str
-    weights: WeightsInfo
+    weights: WeightsRef
     names: ClassList
     chosen: list[int]
 
@@ -197,7 +197,7 @@ def choose_network(params: Params, device: Device) -> Network:
     if count > MOST_CLASSES:
         raise ParameterError(f"the weights '{weights.name}' have {count} classes: Segment can number {MOST_CLASSES}")
     try:
-        names = classes.of_weights(weights.name, weights.path, count, params["classList"])
+        names = classes.of_weights(weights.name, asked, count, params["classList"])
         return Network(asked, weights, names, names.choose(params["classes"]))
     except WeightsError as error:
         raise ParameterError(str(error)) from None

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.rvm import Coarse, MattingNetwork
+from models.weights import WeightsRef
 from nodes.checkpoints import Checkpoints
-from nodes.engine import Device, Inputs, Params, Passes, WeightsInfo
+from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError
 from nodes.footage.frame import Frame
 from nodes.frame_runs import frames_there, gaps
@@ -97,7 +98,7 @@ class _Chain:
     seen with the memory of the frame it is. So a still has no memory at all, whatever the frame number.
     """
 
-    def __init__(self, frame: int, weights: WeightsInfo, params: Params, inputs: Inputs, device: Device) -> None:
+    def __init__(self, frame: int, weights: WeightsRef, params: Params, inputs: Inputs, device: Device) -> None:
         self.frame, self.weights, self.params, self.inputs, self.device = frame, weights, params, inputs, device
         self.notes: list[str] = []
         self.frames = frames_there(inputs, "Source")

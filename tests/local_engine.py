@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 import models
+from models.weights import WeightsRef
 from nodes import catalogue
-from nodes.engine import Passes, WeightsInfo
+from nodes.engine import Passes
 from nodes.engine_file import create_engine
 from nodes.errors import FootageError
 from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
@@ -112,10 +114,10 @@ class LocalDevice:
 
     def weights_of(
         self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
-    ) -> WeightsInfo:
+    ) -> WeightsRef:
         """Several networks may be offered; the first is taken."""
         name = network if isinstance(network, str) else network[0]
-        return WeightsInfo(weights or "fill", "0" * 64, name, self.options)
+        return WeightsRef(Path(weights or "fill"), weights or "fill", "0" * 64, "file", name, self.options)
 
     def release_memory(self) -> bool:
         self.released += 1

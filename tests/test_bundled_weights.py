@@ -1,5 +1,7 @@
 """The weights that come with the software, on the demo shot: mattes are right, and `alignPlate` earns its default."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ from models import weights
 from models.training.evaluate import metrics
 from models.training.evaluate import rvm as evaluate_rvm
 from models.training.evaluate.bgmv2 import difference, key, load, matte, scene, tuned_keyer
-from nodes.engine import WeightsInfo
 from plugin.demo import shot as demo_shot
 
 FRAME = 8
@@ -98,7 +99,7 @@ class BundledVideo(LocalDevice):
         self.network = evaluate_rvm.load(self.ref.path)
 
     def weights_of(self, asked, network, options=None):
-        return WeightsInfo(self.ref.name, self.ref.sha256, network, self.ref.options, state=self.ref.state)
+        return dataclasses.replace(self.ref, network=network)
 
     def model(self, asked, network, options, dtype=None):
         return self.network

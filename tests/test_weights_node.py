@@ -17,9 +17,9 @@ import weights_files as files
 from test_weights_store import _file
 
 from models import weights
-from models.weights import WeightsError, registry
+from models.weights import WeightsError, WeightsFacts, registry
 from nodes import catalogue
-from nodes.engine import Passes, WeightsInfo
+from nodes.engine import Passes
 from nodes.errors import ParameterError
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
@@ -122,7 +122,7 @@ def test_what_a_job_used_is_told_with_its_terms(accelerator: Accelerator, tmp_pa
 
 def test_either_half_brings_the_other(accelerator: Accelerator, tmp_path: Path) -> None:
     _, whole = choose_weights(params(str(_file(tmp_path, "my_flow.pth"))), job(accelerator), "tiny")
-    assert whole.other_half == ""
+    assert weights.other_half(whole) == ""
     registry._document()["entries"][-1]["goes_with"] = "tiny"
     files.forget_registry()
     device = job(accelerator)
@@ -171,9 +171,9 @@ def test_what_is_planned_before_the_worker_is_asked(tmp_path: Path) -> None:
     assert used_weights.planned(own, face.parse({})) == ()
     (ref,) = used_weights.planned(own, face.parse({"weights": str(_file(tmp_path, "a_flow.pth"))}))
     assert used_weights.digest([ref]) == f"sha256:{ref.sha256}"
-    told = used_weights.facts(ref)
-    assert used_weights.sentence(told) == (
-        f"weights: a_flow (file, sha256 {ref.sha256[:12]}), unknown: ask whoever made the file, from {ref.path}"
+    told = vars(ref)
+    assert ref.sentence == (
+        f"a_flow (file, sha256 {ref.sha256[:12]}), unknown: ask whoever made the file, from {ref.path}"
     )
     assert json.loads(json.dumps(told)) == told
 
@@ -191,7 +191,7 @@ class _Worker:
     """Answers each frame at once with the weights of the moment."""
 
     def __init__(self) -> None:
-        self.used: tuple[WeightsInfo, ...] = ()
+        self.used: tuple[WeightsFacts, ...] = ()
 
     def submit(self, node: str, frame: int, *rest: Any) -> Any:
         size = Window(0, 0, 4, 3)
@@ -216,8 +216,8 @@ class _Events:
         pass
 
 
-def _info(digit: str) -> WeightsInfo:
-    return WeightsInfo(f"w{digit}", digit * 64, "rvm", {}, f"/w{digit}.pth", "file", "MIT", "free")
+def _info(digit: str) -> WeightsFacts:
+    return WeightsFacts(f"w{digit}", digit * 64, "rvm", f"/w{digit}.pth", "file", "MIT", "free")
 
 
 def test_a_pass_names_the_weights_it_was_computed_with(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_pass_names_the_weights_it_was_computed_with(tmp_path: Path) -> None:
     out = Sequence.parse(str(tmp_path / "o" / "m.####.exr"))
     footage = {"Source": Footage(str(tmp_path / "s.#.exr"))}
 
-    def render(planned: str, used: tuple[WeightsInfo, ...], frames: list[int]) -> list[tuple[str, dict[str, Any]]]:
+    def render(planned: str, used: tuple[WeightsFacts, ...], frames: list[int]) -> list[tuple[str, dict[str, Any]]]:
         shot = Shot(face, footage, face.parse({}), frames, out, planned, passes)
         worker, events = _Worker(), _Events()
         worker.used = used

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worker_tools import Footage, wait_for
 
-from nodes.engine import Passes, WeightsInfo
+from models.weights import WeightsFacts
+from nodes.engine import Passes
 from nodes.errors import CleanplateError, FootageError, WorkerError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
@@ -83,13 +84,13 @@ class Engine:
 FACE = SimpleNamespace(label="Odd", parameters=(), inputs=(), passes=(), parse=dict, input=lambda name: None)
 
 
-def device_for(weights: tuple[WeightsInfo, ...], note: Any) -> Any:
+def device_for(weights: tuple[WeightsFacts, ...], note: Any) -> Any:
     return SimpleNamespace(
         note=note, compute=lambda work: work(), weights_used=lambda: weights, precision="full", execution="eager"
     )
 
 
-def answers(render: Any, weights: tuple[WeightsInfo, ...] = (), passes: tuple[str, ...] = ()) -> list[Message]:
+def answers(render: Any, weights: tuple[WeightsFacts, ...] = (), passes: tuple[str, ...] = ()) -> list[Message]:
     """What a client hears of a job whose engine does `render(device)`."""
     client = Client()
     accelerator: Any = SimpleNamespace(
@@ -125,9 +126,7 @@ arrays = st.sampled_from(
     [PIXELS, PIXELS[0], PIXELS.astype(complex), PIXELS.astype("O"), np.zeros((0, 0, 1)), np.zeros((2, 3, 65), "f")]
 )
 windows = st.builds(Window, *[st.sampled_from([0, 3, -1, 2**24 + 1, 2**40, 1.5])] * 4) | odd
-weights_infos = st.builds(
-    WeightsInfo, name=texts, sha256=texts, network=texts, options=st.just({}), path=texts, licence=texts, terms=texts
-)
+weights_infos = st.builds(WeightsFacts, name=texts, sha256=texts, network=texts, path=texts, licence=texts, terms=texts)
 passes = st.builds(
     Passes,
     st.dictionaries(texts | odd.filter(lambda o: not isinstance(o, np.ndarray)), arrays | odd, max_size=3) | odd,
@@ -349,8 +348,8 @@ def test_answers_after_the_end_of_a_job_do_not_disturb_the_others():
     sent(end, Missing(1, need, "footage", "too late"))
     asked = received(end).need
     assert asked != need
-    sent(end, Missing(1, asked, "footage", "in time"))
     (slot,) = other.inputs._asked.values()
+    sent(end, Missing(1, asked, "footage", "in time"))
     wait_for(lambda: slot.done)
     assert str(slot.error) == "in time"
     assert not gone

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from models.weights.checkpoint import load_state_dict, open_checkpoint
 from models.weights.errors import WeightsError
+from models.weights.facts import WeightsFacts
 from models.weights.fit import fit
 from models.weights.identify import Guess, identify
 from models.weights.importing import Imported, import_file, save
@@ -23,6 +24,7 @@ __all__ = [
     "Guess",
     "Imported",
     "WeightsError",
+    "WeightsFacts",
     "WeightsRef",
     "build",
     "choose",

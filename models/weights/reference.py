@@ -13,6 +13,7 @@ from typing import Any
 from models.weights import hashes, registry, remedies, store
 from models.weights.checkpoint import SUFFIXES, open_file
 from models.weights.errors import BadFile, WeightsError
+from models.weights.facts import WeightsFacts
 from models.weights.header import options_in
 from models.weights.safetensors_file import read_metadata
 from models.wording import parameter
@@ -43,10 +44,15 @@ class WeightsRef:
         """What the licence means for commercial work, in a few words."""
         return registry.licence(self.licence).use
 
+    @property
+    def facts(self) -> WeightsFacts:
+        """What is told about them."""
+        told = {field.name: str(getattr(self, field.name)) for field in dataclasses.fields(WeightsFacts)}
+        return WeightsFacts(**told)
+
     def summary(self) -> str:
         """One line for logs and doctors: name, origin, hash, terms and their consequence, place."""
-        terms = f"{self.licence}: {self.use}"
-        return f"{self.name} ({self.state}, sha256 {self.sha256[:12]}, {terms}) from {self.path}"
+        return self.facts.sentence
 
 
 def resolve(name_or_path: str | os.PathLike[str], node: str | None = None) -> WeightsRef:

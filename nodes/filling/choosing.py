@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.weights import WeightsError
-from nodes.engine import Device, Params, WeightsInfo
+from models.weights import WeightsError, WeightsRef
+from nodes.engine import Device, Params
 from nodes.errors import CleanplateError
 from nodes.filling.networks import NETWORKS, Chosen
 from nodes.network import choose_other_half, choose_weights
@@ -25,7 +25,7 @@ def choose_network(params: Params, device: Device) -> Chosen:
         if params["weights"]:
             raise
         raise CleanplateError(str(error) + NO_WEIGHTS_NEEDED) from None
-    found: dict[str, tuple[str, WeightsInfo]] = {weights.network: (name, weights)}
+    found: dict[str, tuple[str, WeightsRef]] = {weights.network: (name, weights)}
     model = parts[weights.network]
     for part in NETWORKS[model].parts:
         if part not in found:

@@ -15,7 +15,6 @@ from nodes.face import Face, Parameter
 from nodes.footage.compression import KNOWN, SOURCE
 from nodes.footage.frame_list import format_frames
 from plugin.cli.words import say_error
-from plugin.rendering import used_weights
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import render_shots
@@ -66,8 +65,8 @@ def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
 def run(options: argparse.Namespace) -> int:
     planned = plan(request_of(options))
     report = progress(options.json, sum(len(shot.frames) for shot in planned.shots))
-    for ref in planned.weights:
-        report.event("weights", **used_weights.facts(ref))
+    for facts in planned.weights:
+        report.event("weights", **vars(facts))
     for note in planned.notes:
         report.event("note", text=note)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from nodes.plain_text import one_line
-from plugin.rendering.used_weights import sentence
 from plugin.worker.client import status_of_running, stop_running
+from plugin.worker.fields import ModelStatus
 
 GIB = 2**30
 
@@ -42,7 +42,8 @@ def text(status: dict[str, Any]) -> str:
 
 def model(entry: dict[str, Any]) -> str:
     """A loaded network in a line: the weights, their origin, hash and terms, and what they take."""
-    return f"{_shown('bytes', entry['bytes'])}, {entry['network']} in {entry['precision']}, {one_line(sentence(entry))}"
+    status = ModelStatus(**entry)
+    return f"{_shown('bytes', status.bytes)}, {status.network} in {status.precision}, {one_line(status.sentence)}"
 
 
 def _shown(name: str, value: Any) -> str:

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from models.weights.facts import WeightsFacts
 from models.wording import said
 from nodes.plain_text import one_line
 from plugin.rendering.course import Course, current, spoken
-from plugin.rendering.used_weights import sentence
 
 OVER = ("frame", "skipped", "failed")
 _NUMBER = re.compile(r"-?\d+")
@@ -154,7 +154,7 @@ def _sentence(name: str, fields: dict[str, Any]) -> str:
             meanwhile = "was made by another render" if fields.get("elsewhere") else "is finished already"
             return f"frame {fields['frame']}: {fields['path']} {meanwhile}"
         case "weights":
-            return sentence(fields)
+            return f"weights: {WeightsFacts(**fields).sentence}"
         case "note":
             return str(fields["text"])
         case "failed":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.weights import WeightsRef
+from models.weights import WeightsFacts
 from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.face import Face
@@ -46,7 +46,7 @@ class Plan:
     """A checked render: a shot for each view, their weights, the device they run on, and what is to be said before."""
 
     shots: tuple[Shot, ...]
-    weights: tuple[WeightsRef, ...]
+    weights: tuple[WeightsFacts, ...]
     device: str
     notes: tuple[str, ...] = ()
 
@@ -93,7 +93,7 @@ def _shot(
     params: Mapping[str, Any],
     out: FileSequence,
     footage: Mapping[str, Footage],
-    weights: tuple[WeightsRef, ...],
+    weights: tuple[WeightsFacts, ...],
 ) -> Shot:
     main = face.inputs[0]
     named, _ = split_layer(request.footage.get(main.option, ""))

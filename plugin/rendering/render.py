@@ -190,7 +190,7 @@ class ShotRender:
         if used not in self._other_weights:
             self._other_weights.add(used)
             for info in passes.weights:
-                self.progress.event("weights", **used_weights.facts(info))
+                self.progress.event("weights", **vars(info))
             self._note(f"the weights changed while the render ran: from frame {frame} on others are used")
         return replace(self.shot, weights=used)
 

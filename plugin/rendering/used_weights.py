@@ -1,40 +1,16 @@
-"""Which weights a render will use, before the worker is asked, and how that is said. Free of torch."""
+"""Which weights a render will use, before the worker is asked. Free of torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from models import weights
-from models.weights import WeightsError, WeightsRef, registry
+from models.weights import WeightsError, WeightsFacts, registry
 from nodes.face import Face
 
-FACTS = ("name", "network", "state", "path", "sha256", "licence", "use", "terms", "source")
 
-
-class Described(Protocol):
-    """Weights as the registry finds them, or as the worker reports them."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def path(self) -> object: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-    @property
-    def licence(self) -> str: ...
-
-    @property
-    def use(self) -> str: ...
-
-
-def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsRef, ...]:
+def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsFacts, ...]:
     """The weights that the parameters ask for, both halves where they come in two; none for a node without weights.
 
     Raises WeightsError that says what to run if they are not on this machine, unless the node can do without.
@@ -53,31 +29,20 @@ def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsRef, ...]:
         raise
     half = weights.other_half(first) if _has_halves(face) else ""
     try:
-        return (first, weights.resolve(half, face.id)) if half else (first,)
+        return (first.facts, weights.resolve(half, face.id).facts) if half else (first.facts,)
     except WeightsError:
         if first.network:
             raise
-        return (first,)  # a file nobody has looked into yet may be whole
+        return (first.facts,)  # a file nobody has looked into yet may be whole
 
 
 def _has_halves(face: Face) -> bool:
     return registry.knows_node(face.id) and not registry.halves().isdisjoint(registry.node(face.id).networks)
 
 
-def digest(used: Iterable[Described]) -> str:
+def digest(used: Iterable[WeightsFacts]) -> str:
     """The weights by their hashes, for a pass's metadata: `sha256:...`, several with a space between."""
     return " ".join(sorted(f"sha256:{entry.sha256}" for entry in used))
-
-
-def facts(entry: Described) -> dict[str, str]:
-    """What a program is told about weights."""
-    return {name: str(getattr(entry, name)) for name in FACTS}
-
-
-def sentence(told: Mapping[str, str]) -> str:
-    """The same for people, from `facts`: name, origin, short hash, terms and their consequence, file."""
-    terms = f"{told['licence']}: {told['use']}"
-    return f"weights: {told['name']} ({told['state']}, sha256 {told['sha256'][:12]}), {terms}, from {told['path']}"
 
 
 def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str] | None, dict[str, Any]]:

@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from models import weights as registry
-from models.weights import WeightsRef
-from nodes.engine import Params, WeightsInfo
+from models.weights import WeightsFacts, WeightsRef
+from nodes.engine import Params
 from nodes.errors import ParameterError
 from nodes.face import Face
 from plugin.worker import memory
@@ -24,7 +24,7 @@ from plugin.worker.compiling import compiled
 from plugin.worker.fields import ModelStatus
 from plugin.worker.inputs import JobInputs
 from plugin.worker.kept import Kept
-from plugin.worker.loaded import ModelKey, model_status, weights_info
+from plugin.worker.loaded import ModelKey, model_status
 from plugin.worker.threads import Threads
 
 T = TypeVar("T")
@@ -169,13 +169,13 @@ class JobDevice:
 
     def weights_of(
         self, weights: str, network: str | Sequence[str], options: Mapping[str, Any] | None = None
-    ) -> WeightsInfo:
+    ) -> WeightsRef:
         networks = (network,) if isinstance(network, str) else tuple(network)
-        return weights_info(self._find(Ask(weights, networks, tuple(sorted((options or {}).items())))))
+        return self._find(Ask(weights, networks, tuple(sorted((options or {}).items()))))
 
-    def weights_used(self) -> tuple[WeightsInfo, ...]:
+    def weights_used(self) -> tuple[WeightsFacts, ...]:
         """The weights this job has found so far, each once, in the order of asking."""
-        return tuple(weights_info(ref) for ref in {str(ref.path): ref for ref in self._answers.values()}.values())
+        return tuple(ref.facts for ref in {ref.path: ref for ref in self._answers.values()}.values())
 
     def release_memory(self) -> bool:
         return self._accelerator.release(self._used)

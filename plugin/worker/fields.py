@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from models.weights.facts import WeightsFacts
 from nodes.footage.frame_list import FIRST_FRAME, LAST_FRAME
 from nodes.footage.window import FARTHEST, WIDEST
 from plugin.worker.schema import boolean, integer, listed, matching, number, text, word
@@ -102,38 +103,12 @@ class Image:
     channels: Channels
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Which weights, whence and under which terms.
+@dataclass(frozen=True)
+class ModelStatus(WeightsFacts):
+    """A network that is loaded, and the weights in it."""
 
-    `state` is `bundled`, `imported` or `file`; `licence` a word, `use` what that means for commercial work in a few
-    words, `terms` the same in a sentence; `source` says where the weights come from.
-    """
-
-    name: Text
-    network: Name
-    state: Name
-    path: Text
-    sha256: Name
-    licence: Text
-    use: Text
-    terms: Text
-    source: Text
-
-
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """A network that is loaded, and the weights in it as `Weights` describes them."""
-
-    name: Text
-    network: Name
-    precision: Name
-    bytes: Bytes
-    state: Name = ""
-    path: Text = ""
-    sha256: Name = ""
-    licence: Text = ""
-    use: Text = ""
+    precision: Name = ""
+    bytes: Bytes = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodes.plain_text import one_line
 from plugin.worker.fields import MOST_FACTS, MOST_NOTES, NAME_TEXT, SENTENCE_TEXT
 from plugin.worker.schema import SCALAR_TEXT
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Record = TypeVar("Record", bound=DataclassInstance)
 
 # Notes that differ in nothing but numbers are kin; more of them than this are said as one.
 KIN = 4
@@ -35,6 +41,13 @@ def fitted(text: object, limit: int = SENTENCE_TEXT) -> str:
 def fitted_name(text: object) -> str:
     """The same for a name."""
     return fitted(text, NAME_TEXT)
+
+
+def fitted_record(texts: Record) -> Record:
+    """The same for every field of a dataclass that holds nothing but texts."""
+    return dataclasses.replace(
+        texts, **{one.name: fitted(getattr(texts, one.name)) for one in dataclasses.fields(texts)}
+    )
 
 
 def fitted_notes(notes: Iterable[object]) -> tuple[str, ...]:

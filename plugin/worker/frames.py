@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nodes.engine import Passes, WeightsInfo
+from nodes.engine import Passes
 from nodes.footage.colour import by_name
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.fields import MOST_WEIGHTS, Box, Colour, Image, Weights
-from plugin.worker.fitting import fitted, fitted_facts, fitted_name, fitted_notes
+from plugin.worker.fields import MOST_WEIGHTS, Box, Colour, Image
+from plugin.worker.fitting import fitted_facts, fitted_name, fitted_notes, fitted_record
 from plugin.worker.messages import FrameAnswer, Result
 from plugin.worker.schema import ProtocolError
 from plugin.worker.shared_memory import aligned
@@ -99,7 +99,7 @@ def result(
         info=fitted_facts(passes.info),
         notes=fitted_notes(passes.notes),
         milliseconds=milliseconds,
-        weights=tuple(_facts(info) for info in passes.weights[:MOST_WEIGHTS]),
+        weights=tuple(map(fitted_record, passes.weights[:MOST_WEIGHTS])),
     )
     return message, buffer
 
@@ -112,8 +112,7 @@ def passes_of(message: Result, memory: npt.NDArray[np.uint8]) -> Passes:
         if (image.height, image.width) != (window.height, window.width):
             raise ProtocolError(f"the pass '{image.name}' is not of the size {window}")
         images[image.name] = unpack(memory, image)
-    weights = tuple(_weights_info(facts) for facts in message.weights)
-    return Passes(images, window, dict(message.info), list(message.notes), weights)
+    return Passes(images, window, dict(message.info), list(message.notes), message.weights)
 
 
 def _colour(colour: Colour) -> ColourSpace:
@@ -130,32 +129,3 @@ def _box(window: Window) -> Box:
 
 def _window(box: Box) -> Window:
     return Window(box.x, box.y, box.width, box.height)
-
-
-def _facts(info: WeightsInfo) -> Weights:
-    return Weights(
-        name=fitted(info.name),
-        network=fitted_name(info.network),
-        state=fitted_name(info.state),
-        path=fitted(info.path),
-        sha256=fitted_name(info.sha256),
-        licence=fitted(info.licence),
-        use=fitted(info.use),
-        terms=fitted(info.terms),
-        source=fitted(info.source),
-    )
-
-
-def _weights_info(facts: Weights) -> WeightsInfo:
-    return WeightsInfo(
-        name=facts.name,
-        sha256=facts.sha256,
-        network=facts.network,
-        options={},
-        path=facts.path,
-        state=facts.state,
-        licence=facts.licence,
-        use=facts.use,
-        terms=facts.terms,
-        source=facts.source,
-    )

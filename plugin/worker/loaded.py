@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import torch
 
-from models.weights import WeightsRef, other_half
-from nodes.engine import WeightsInfo
+from models.weights import WeightsRef
 from plugin.worker.fields import ModelStatus
-from plugin.worker.fitting import fitted
+from plugin.worker.fitting import fitted_record
 
 
 @dataclass(frozen=True)
@@ -26,33 +26,5 @@ class ModelKey:
 
 def model_status(key: ModelKey, size: int) -> ModelStatus:
     """A loaded network of so many bytes, as the status tells it."""
-    precision = str(key.dtype).removeprefix("torch.")
-    ref = key.ref
-    return ModelStatus(
-        name=fitted(ref.name),
-        network=key.network,
-        precision=precision,
-        bytes=size,
-        state=ref.state,
-        path=fitted(ref.path),
-        sha256=ref.sha256,
-        licence=fitted(ref.licence),
-        use=fitted(ref.use),
-    )
-
-
-def weights_info(ref: WeightsRef) -> WeightsInfo:
-    """Weights that were found, as an engine and a client see them."""
-    return WeightsInfo(
-        name=ref.name,
-        sha256=ref.sha256,
-        network=ref.network,
-        options=dict(ref.options),
-        path=str(ref.path),
-        state=ref.state,
-        licence=ref.licence,
-        use=ref.use,
-        terms=ref.terms,
-        source=ref.source,
-        other_half=other_half(ref),
-    )
+    facts = dataclasses.replace(fitted_record(key.ref.facts), network=key.network)
+    return ModelStatus(**vars(facts), precision=str(key.dtype).removeprefix("torch."), bytes=size)

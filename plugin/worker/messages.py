@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from models.weights.facts import WeightsFacts
 from plugin.worker.fields import (
     MOST_CLIENTS,
     MOST_FACTS,
@@ -39,7 +40,6 @@ from plugin.worker.fields import (
     Span,
     Text,
     Truth,
-    Weights,
 )
 from plugin.worker.schema import blob, integer, listed, mapped, record, scalar, text
 
@@ -178,7 +178,7 @@ class Result:
     info: Annotated[dict[str, str | int | float], mapped(scalar, MOST_FACTS)]
     notes: Annotated[tuple[str, ...], listed(text(SENTENCE_TEXT), MOST_NOTES)]
     milliseconds: Number
-    weights: Annotated[tuple[Weights, ...], listed(record(Weights), MOST_WEIGHTS)] = ()
+    weights: Annotated[tuple[WeightsFacts, ...], listed(record(WeightsFacts), MOST_WEIGHTS)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,12 +187,19 @@ def _plain(value: Any) -> Any:
 _known: dict[type, dict[str, Check]] = {}
 
 
+def _check(hint: Any) -> Check:
+    if hasattr(hint, "__metadata__"):
+        check: Check = hint.__metadata__[0]
+        return check
+    return text() if hint is str else record(hint)
+
+
 def _checks(kind: type) -> dict[str, Check]:
-    """The check of each field: the one in its `Annotated` type, or that of the dataclass it is."""
+    """The check of each field: the one in its `Annotated` type, that of text, or that of the dataclass it is."""
     if kind not in _known:
         checks: dict[str, Check] = {}
         for name, hint in typing.get_type_hints(kind, include_extras=True).items():
             if typing.get_origin(hint) is not typing.ClassVar:
-                checks[name] = hint.__metadata__[0] if hasattr(hint, "__metadata__") else record(hint)
+                checks[name] = _check(hint)
         _known[kind] = checks
     return _known[kind]
