@@ -401,7 +401,7 @@ def test_defaults_that_are_not_here_and_others_that_are(tmp_path: Path) -> None:
 
 def test_a_node_of_a_studio_names_its_weights(tmp_path: Path) -> None:
     assert weights.choose("studio.Grade", str(_file(tmp_path, "own.pth"))).state == "file"
-    with pytest.raises(WeightsError, match=r"^studio.Grade has no weights of its own; name some with its parameter"):
+    with pytest.raises(WeightsError, match=r"^studio.Grade has no weights of its own; name some with 'weights'$"):
         weights.choose("studio.Grade")
 
 
