@@ -174,6 +174,14 @@ def laid_on(name: str, frame: Frame, source: Frame) -> Frame:
     return dataclasses.replace(frame, data_window=moved, display_window=want)
 
 
+def placed_on(source: Frame, frame: Frame) -> Frame:
+    """A frame's pixels over the source's data window, black where the frame has none."""
+    if frame.data_window == source.data_window:
+        return frame
+    pixels = place(frame.pixels, frame.data_window, source.data_window, edge=False)
+    return dataclasses.replace(frame, pixels=pixels, data_window=source.data_window)
+
+
 def _to_tensor(pixels: Pixels, device: torch.device) -> Tensor:
     # A copy: shared memory is handed back, and torch wants to be able to write.
     return torch.tensor(pixels, dtype=torch.float32, device=device).permute(2, 0, 1)[None]

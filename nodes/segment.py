@@ -19,9 +19,10 @@ from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError, ParameterError
 from nodes.face import layer_names, listed
 from nodes.footage.frame import Frame
+from nodes.frame_runs import frames_there
 from nodes.ladder import descend
 from nodes.network import choose_weights, run_guarded
-from nodes.picture import Proxy, make_proxy, premultiply, settle, to_pixels
+from nodes.picture import Proxy, laid_on, make_proxy, placed_on, premultiply, same_size, settle, to_pixels
 from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
 from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
 
@@ -70,7 +71,7 @@ class Segment:
     """Engine of the node; see `segment.yaml` for inputs, parameters and passes."""
 
     def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
-        around = neighbours(frame, params["smoothFrames"], *inputs.range("Source")) if params["smoothFrames"] else []
+        around = neighbours(frame, params["smoothFrames"], frames_there(inputs, "Source"))
         return [("Source", n) for n in (frame, *around)]
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
@@ -112,21 +113,22 @@ class Segment:
         """The frame and its neighbours as the network sees them, each with its weight."""
         reach = params["smoothFrames"]
         pictures, notes = [(proxy.shown, 1.0)], []
-        for n in neighbours(frame, reach, *inputs.range("Source")) if reach else []:
+        for n, distance in neighbours(frame, reach, frames_there(inputs, "Source")).items():
             inputs.check_cancelled()
             try:
                 other = inputs.frame("Source", n)
             except FootageError as error:
                 notes.append(f"smoothed without frame {n}: {error}")
                 continue
-            if other.data_window != source.data_window:
+            if not same_size(other, source):
                 notes.append(f"smoothed without frame {n}: its picture is of another size")
                 continue
+            other = placed_on(source, laid_on("frame", other, source))
             shown = make_proxy(other, params["exposure"], device.torch_device).shown
             inputs.forget("Source", n)
             if params["followMotion"]:
                 shown = laid_over(shown, proxy.shown)
-            pictures.append((shown, closeness(n - frame, reach)))
+            pictures.append((shown, closeness(distance, reach)))
         return pictures, notes
 
     def _maps(

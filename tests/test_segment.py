@@ -18,6 +18,7 @@ from models.tiles import blended, spans
 from nodes import catalogue
 from nodes.engine_file import create_engine
 from nodes.errors import ParameterError
+from nodes.footage.window import Window
 from nodes.picture import srgb_encode
 from nodes.segmenting.mattes import levels, snapped
 
@@ -340,11 +341,37 @@ def test_the_window_ends_with_the_shot_and_asks_ahead():
     assert face.looks_ahead  # a later frame's change makes a frame stale
 
 
-def test_a_hole_or_another_size_is_left_out_and_said():
+@pytest.mark.parametrize("numbers", [(1, 11, 21, 31, 41), (-14, -7, 0, 7, 14), (1, 2, 9, 10, 50)])
+def test_neighbours_are_frames_that_are_there(numbers):
+    pictures = [picture(coloured() if n % 2 else np.full((60, 90, 3), 0.2)) for n in range(5)]
+    settings = {**RIGS, "smoothFrames": 1, "followMotion": False}
+    usual = render("Segment", 2, ArrayInputs(Source=dict(enumerate(pictures))), PixelwiseDevice(), **settings)
+    inputs = ArrayInputs(Source=dict(zip(numbers, pictures, strict=True)))
+    passes = render("Segment", numbers[2], inputs, PixelwiseDevice(), **settings)
+    np.testing.assert_array_equal(passes.images["alpha"], usual.images["alpha"])
+    assert passes.notes == []
+
+
+def test_a_neighbour_with_another_data_window_lies_in_its_place():
+    whole = coloured()
+    display = Window(0, 0, whole.shape[1], whole.shape[0])
+    black = whole.copy()
+    black[:5], black[:, :7] = 0, 0
+    cropped = picture(whole[5:, 7:], at=(7, 5), display=display)
+    settings = {**RIGS, "smoothFrames": 1, "followMotion": False}
+    found, expected = (
+        render("Segment", 2, ArrayInputs(Source={1: other, 2: picture(whole)}), PixelwiseDevice(), **settings)
+        for other in (cropped, picture(black))
+    )
+    np.testing.assert_array_equal(found.images["alpha"], expected.images["alpha"])
+    assert found.notes == []
+
+
+def test_another_size_is_left_out_and_said():
     frames = {1: picture(coloured()), 3: picture(coloured(50, 80)), 5: picture(coloured())}
     inputs = ArrayInputs(Source=frames)
     passes = render("Segment", 3, inputs, PixelwiseDevice(), smoothFrames=2, **RIGS)
-    assert [note.split(":")[0] for note in passes.notes] == [f"smoothed without frame {n}" for n in (1, 2, 4, 5)]
+    assert [note.split(":")[0] for note in passes.notes] == [f"smoothed without frame {n}" for n in (1, 5)]
     alone = render("Segment", 3, inputs, PixelwiseDevice(), **RIGS)
     np.testing.assert_allclose(passes.images["alpha"], alone.images["alpha"], atol=1e-6)
 

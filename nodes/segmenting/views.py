@@ -5,6 +5,7 @@ Neighbours are a fixed window around the frame, so the order in which frames are
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,9 +50,14 @@ def scales(text: str, best: Sequence[float]) -> tuple[float, ...]:
     return found
 
 
-def neighbours(frame: int, reach: int, first: int, last: int) -> list[int]:
-    """The frame numbers of the window around a frame that lie in first..last, without the frame."""
-    return [n for n in range(frame - reach, frame + reach + 1) if n != frame and first <= n <= last]
+def neighbours(frame: int, reach: int, frames: Sequence[int]) -> dict[int, int]:
+    """Up to `reach` of ascending `frames` before and after a frame, and how many frames each is away.
+
+    A frame that is held, as it is not among `frames`, has the neighbours of the one that it shows, and not that one.
+    """
+    place = max(bisect_right(frames, frame) - 1, 0)
+    around = range(max(0, place - reach), min(len(frames), place + reach + 1))
+    return {frames[at]: at - place for at in around if at != place}
 
 
 def closeness(distance: int, reach: int) -> float:
