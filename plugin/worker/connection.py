@@ -159,5 +159,9 @@ class Connection:
                 self._wire.send(code, payload, descriptors)
             except OSError:
                 self._wire.hang_up()
+            except Exception:
+                # Nothing is sent any more: the peer must not wait for it.
+                log.exception("writing to a connection failed")
+                self._wire.hang_up()
             self._buffers_sent += buffer is not None
             del buffer, entry

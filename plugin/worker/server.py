@@ -119,6 +119,8 @@ class Server:
                 self._refuse(wire, f"the worker speaks protocol {VERSION}, the client protocol {other.version}")
         except (ProtocolError, OSError) as error:
             log.warning("a connection was refused: %s", error)
+        except Exception:
+            log.exception("a connection could not be greeted")
         if session is None:
             wire.close()
         else:
