@@ -16,6 +16,7 @@ from nodes.footage.reader import Footage
 from nodes.plain_text import one_line
 from plugin.cli.quiet import libraries_quiet
 from plugin.cli.words import say_error
+from plugin.rendering.course import Course
 from plugin.rendering.events import LogLines, describe
 from plugin.worker.__main__ import OneLine
 
@@ -40,7 +41,7 @@ def test_ordinary_names_stay_as_they_are():
 
 
 def test_events_and_errors_are_single_lines(capsys):
-    log = LogLines(1)
+    log = LogLines(Course())
     log.event("note", text=FORGED)
     log.event("failed", frame=1, text=FORGED)
     log.event("frame", frame=1, path=FORGED, milliseconds=1.0)

@@ -145,7 +145,7 @@ def test_wrong_requests_end_as_sentences(worker):
     for node, params, sentence in (
         ("test-gian", {}, "there is no node 'test-gian': did you mean 'test-gain'?"),
         ("test-gain", {"gian": 1}, "test-gain has no parameter 'gian': did you mean 'gain'?"),
-        ("test-gain", {"gain": 1000.0}, "parameter 'gain' cannot be 1000.0: it is a number from 0 to 100"),
+        ("test-gain", {"gain": 1000.0}, "'gain' cannot be 1000.0: it is a number from 0 to 100"),
     ):
         with pytest.raises(ParameterError) as caught:
             worker.submit(node, 1, params, Footage()).result(60)
