@@ -228,6 +228,25 @@ def test_a_worker_that_cannot_be_started_is_named(scene, lonely):  # noqa: F811
             assert len((lonely / "python.count").read_text()) == (1 if "echo error" in script else 2)
         description.unlink()
         assert "worker.txt" in refused(node, FIRST)
+        description.write_text(before)
+        (lonely / "linked").symlink_to(lonely)
+        os.environ["CLEANPLATE_RUNTIME"] = str(lonely / "linked")
+        assert "linked is a link, and the worker's socket has to lie in a folder itself" in refused(node, FIRST)
+
+
+@isolated
+def test_what_the_worker_would_not_take_is_refused_before_it_is_sent(scene):  # noqa: F811
+    with Host(NATRON, scene.bundle) as host:
+        node = background(host, scene)
+        good = node.get("weights")
+        node.set(weights="/shots/\udcff.safetensors")
+        assert "The text '/shots/?.safetensors' is not UTF-8" in refused(node, FIRST)
+        node.set(weights=good)
+        far = Picture(np.full((20, 30, 3), 0.5, np.float32), (2**25, 0))
+        node.connect("C", Footage(far, format=(0, 0, 60, 44)))
+        assert "is more than 1048576 pixels wide or high or farther than 16777216" in refused(node, FIRST)
+        node.connect("C", scene.plate())
+        mended(node, scene, "background-matte")
 
 
 @isolated
