@@ -168,7 +168,7 @@ def test_a_full_mask_is_a_sentence(mode, model):
 
 
 def test_without_weights_it_says_what_to_run():
-    with pytest.raises(CleanplateError, match=r"weights fetch big_lama; or set model=smooth"):
+    with pytest.raises(CleanplateError, match=r"weights fetch big_lama; or set model to smooth"):
         inpaint(shot(), on=NoWeights(), model="auto")
     with pytest.raises(WeightsError):
         inpaint(shot(), on=NoWeights(), model="auto", weights="mine")

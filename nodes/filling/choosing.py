@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from models.weights import WeightsError, WeightsRef
+from models.wording import setting
 from nodes.engine import Device, Params
 from nodes.errors import CleanplateError
 from nodes.filling.networks import NETWORKS, Chosen
 from nodes.network import choose_other_half, choose_weights
 
-NO_WEIGHTS_NEEDED = "; or set model=smooth, which needs no weights and does for small marks on even ground"
+NO_WEIGHTS_NEEDED = f"; or {setting('model', 'smooth')}, which needs no weights and does for small marks on even ground"
 
 
 def choose_network(params: Params, device: Device) -> Chosen:

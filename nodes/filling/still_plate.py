@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from models.wording import setting
 from nodes.aligning.align import estimate_registration
 from nodes.aligning.gain import NO_GAIN, Gain, estimate_gain
 from nodes.aligning.grid import Floats, Mask, corners, transform_points
@@ -77,7 +78,8 @@ class StillPlate:
         for frame in sorted({self.frames[0], self.frames[-1]} - {middle}):
             if moves(samples[middle], samples[frame]):
                 self.notes.append(
-                    f"the camera moves between frames {frame} and {middle}: stabilise the shot, or set mode=follow"
+                    f"the camera moves between frames {frame} and {middle}: stabilise the shot, or "
+                    f"{setting('mode', 'follow')}"
                 )
 
     def part(self, window: Window, shot: Shot, like: Frame) -> Seen:

@@ -196,6 +196,7 @@ class ShotRender:
 
     def _note(self, text: str, frame: int | None = None) -> None:
         """Says a sentence once per render, however many frames it holds for; `frame` is the one it comes from."""
+        text = said(text)
         if text not in self._notes:
             self._notes.add(text)
             self.progress.event("note", text=text, **({} if frame is None else {"frame": frame}))

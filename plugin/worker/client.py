@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from models.wording import said
 from nodes.errors import Cancelled, WorkerError
 from nodes.frame_runs import FrameRuns
 from plugin.worker import lifecycle, paths
@@ -288,7 +289,7 @@ class Worker:
 
     def _note(self, sentence: str) -> None:
         try:
-            self._on_note(sentence)
+            self._on_note(said(sentence))
         except Exception:
             log.exception("a note could not be shown: %s", sentence)
 
