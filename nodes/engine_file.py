@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import operator
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +47,21 @@ def create_engine(face: Face) -> Engine:
     return engine
 
 
+def asked(needs: Any, face: Face) -> Sequence[tuple[str, int]]:
+    """What an engine's `needs` returned, if it is frames of the face's inputs. Raises FaceError."""
+    names = [entry.name for entry in face.inputs]
+    try:
+        pairs = [(name, operator.index(frame)) for name, frame in needs]
+    except (TypeError, ValueError):
+        raise FaceError(
+            f"the engine of {face.label} must say in needs() which frames of which inputs it wants, "
+            f"such as [('{names[0]}', frame)]"
+        ) from None
+    if unknown := [name for name, _ in pairs if name not in names]:
+        raise FaceError(f"the engine of {face.label} needs an input '{unknown[0]}': its face has {', '.join(names)}")
+    return pairs
+
+
 def checked(passes: Passes, face: Face, wanted: Iterable[str], channels: dict[str, int]) -> Passes:
     """What an engine's `render` returned, if it is what the face promises: the `wanted` passes, of the window's size.
 
@@ -52,8 +69,10 @@ def checked(passes: Passes, face: Face, wanted: Iterable[str], channels: dict[st
     pass that nobody promised.
     """
     engine = f"the engine of {face.label}"
-    if not isinstance(passes, Passes) or not isinstance(passes.images, dict) or not isinstance(passes.window, Window):
-        raise FaceError(f"{engine} must return Passes with images and a window, not {type(passes).__name__}")
+    if not isinstance(passes, Passes):
+        raise FaceError(f"{engine} must return Passes, not {type(passes).__name__}")
+    if not isinstance(passes.images, dict) or not isinstance(passes.window, Window):
+        raise FaceError(f"{engine} must return Passes whose images are a dict and whose window is a Window")
     window = passes.window
     for name in wanted:
         image = passes.images.get(name)

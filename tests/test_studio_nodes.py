@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from worker_tools import own_runtime
 
 from install import machine
 from nodes import catalogue, face_file
-from nodes.engine_file import checked, create_engine
+from nodes.engine_file import asked, checked, create_engine
 from nodes.errors import FaceError, ParameterError
 from nodes.face import Input, Parameter, Pass
 from nodes.footage.reader import Footage
@@ -42,7 +43,11 @@ ENGINES = {
 }
 # What it can return from `render`, and what is said.
 RESULTS = {
-    "nothing": ("None", "must return Passes with images and a window, not NoneType"),
+    "nothing": ("None", "must return Passes, not NoneType"),
+    "windowless": (
+        "Passes({'picture': z, 'factor': z}, (0, 0, 8, 6))",
+        "whose images are a dict and whose window is a W",
+    ),
     "missing": ("Passes({}, w)", "gave no pass 'picture', only none"),
     "doubles": ("Passes({'picture': np.zeros((6, 8, 3)), 'factor': z}, w)", "'picture' as float64: it must be"),
     "flat": (
@@ -164,6 +169,16 @@ def test_a_result_that_is_none_is_one_sentence(path: Path, stem: str) -> None:
     counts = {result.name: len(result.channels) for result in face.passes}
     with pytest.raises(FaceError, match=f"the engine of Gain .*{RESULTS[stem][1]}"):
         checked(passes, face, counts, counts)
+
+
+@pytest.mark.parametrize("needs", [None, "Source", 3, ["Source"], [("Source", "1")], [("Source", 1, 2)], [(1,)]])
+def test_needs_that_are_none_are_one_sentence(needs: Any) -> None:
+    face = catalogue.find("inpaint")
+    with pytest.raises(FaceError, match=r"the engine of Inpaint must say in needs\(\) .*\[\('Source', frame\)\]"):
+        asked(needs, face)
+    with pytest.raises(FaceError, match="the engine of Inpaint needs an input 'Matte': its face has Source, Mask"):
+        asked([("Source", 1), ("Matte", 1)], face)
+    assert list(asked((("Source", np.int64(n)) for n in (1, 2)), face)) == [("Source", 1), ("Source", 2)]
 
 
 def test_modules_of_one_name_in_two_folders(studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

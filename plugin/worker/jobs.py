@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from nodes.engine import Engine, Passes
-from nodes.engine_file import checked
+from nodes.engine_file import asked, checked
 from nodes.face import Face
 from nodes.footage.frame import Frame
 from plugin.worker import frames
@@ -110,7 +110,7 @@ class Job:
         for name in request.inputs:
             face.input(name)
         inputs = with_files(self.inputs, face, params)
-        inputs.prefetch(engine.needs(request.frame, params, inputs))
+        inputs.prefetch(asked(engine.needs(request.frame, params, inputs), face))
         self._state = "queued"
         self._place.take(self.inputs.check_cancelled, self._waiting)
         self._client.send(Started(request.job))
