@@ -34,12 +34,11 @@ def texts(attributes: dict[str, Attribute]) -> dict[str, str]:
 
 
 def test_what_describes_the_making_is_replaced_as_a_whole() -> None:
-    first = made(
-        source_of({"reel": exr_attributes.encode("A1")}), node="BackgroundMatte", resolution="0.5", inputs="{}"
-    )
+    reel = source_of({"reel": exr_attributes.encode("A1")})
+    first = made(reel, node="BackgroundMatte", resolution="0.5", inputs="{}", seal="5ea1")
     second = made(source_of(first), "k2", node="Inpaint", mode="per frame")
     third = made(source_of(second), "k3", node="Segment")
-    assert set(texts(first)) == {"reel", *(f"cleanplate/{n}" for n in ("node", "resolution", "inputs", "key"))}
+    assert set(texts(first)) == {"reel", *(f"cleanplate/{n}" for n in ("node", "resolution", "inputs", "seal", "key"))}
     assert texts(second).keys() == {"reel", *(f"cleanplate/{n}" for n in ("node", "mode", "key", "history"))}
     assert texts(third)["cleanplate/node"] == "Segment"
     assert [json.loads(line) for line in texts(third)[HISTORY].splitlines()] == [

@@ -9,8 +9,10 @@ from nodes.footage import exr_attributes
 from nodes.footage.colour import identify
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame
+from nodes.footage.making import INPUTS, KEY
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.output_colour import with_colour
+from nodes.footage.seal import SEAL
 
 OURS = "cleanplate/"
 HISTORY = OURS + "history"
@@ -18,7 +20,7 @@ HISTORY = OURS + "history"
 MOST_MAKINGS = 16
 MOST_BYTES = 32 << 10
 # What serves to recognise a finished frame says nothing once the pass is another's source.
-_NOT_TOLD = {OURS + "key", OURS + "inputs", HISTORY}
+_NOT_TOLD = {KEY, INPUTS, SEAL, HISTORY}
 
 
 def attributes_of(
