@@ -26,7 +26,7 @@ def layer(name: str, components: tuple[str, ...] = tuple("RGBA")) -> list[str]:
 
 
 @given(
-    st.sampled_from(sorted(MAIN)),
+    st.sampled_from(MAIN),
     st.sampled_from([str.lower, str.upper, str.capitalize]),
     st.sampled_from(["", "ViewLayer.", "a.b."]),
     st.lists(st.sampled_from(["AO", "albedo", "z_light", "aaa", *DATA]), max_size=4, unique=True),
@@ -56,6 +56,7 @@ def test_data_is_never_the_picture(data, components):
 
 def test_of_several_main_layers_the_composite_or_the_shortest_is_taken_and_said():
     assert picked([*layer("Background.Combined"), *layer("Composite.Combined")])[0] == layer("Composite.Combined")
+    assert picked([*layer("ViewLayer.Color"), *layer("ViewLayer.Combined")])[0] == layer("ViewLayer.Combined")
     assert picked([*layer("a.beauty"), *layer("rgba")])[0] == layer("rgba")
     names, result = picked([*layer("A.Combined"), *layer("B.Combined"), *layer("B.Depth", ("Z",))])
     assert names == layer("A.Combined")
@@ -91,7 +92,7 @@ def test_a_lone_alpha_is_no_picture():
 
 
 @given(
-    st.sampled_from(sorted(MASKS)),
+    st.sampled_from(MASKS),
     st.sampled_from([str.lower, str.upper, str.capitalize]),
     st.sampled_from([("A",), ("V",), ("red",), tuple("RGB"), tuple("RGBA")]),
     st.booleans(),
@@ -156,9 +157,25 @@ def test_layers_and_channels_by_name(asked, expected):
         picked(names, "mask", "rotto")
 
 
+@pytest.mark.parametrize("main", ["rgba", "RGBA", "C", "Ci", "beauty", "ViewLayer.Combined", "", "rgba.main"])
+def test_parts(main):
+    """A part's name is a layer where its channels have none, in whatever order the parts stand."""
+    others = ["AO", "crypto_asset00", "N", "albedo"]
+    for place in range(5):
+        names = [*others[:place], main, *others[place:]]
+        parts = [FilePart(name, "", tuple("RGBA")) for name in names]
+        assert {source.part for source in pick_layer(parts, Choice(), (), "a.exr").sources} == {place}
+    parts = [FilePart(name, "", tuple("RGB")) for name in others]
+    result = pick_layer(parts, Choice(), (), "a.exr")
+    assert {source.part for source in result.sources} == {0}
+    assert result.notes == ("the picture is AO; there is crypto_asset00, N and albedo as well",)
+    assert {source.part for source in pick_layer(parts, Choice("albedo"), (), "a.exr").sources} == {3}
+
+
 def test_views():
     stereo = [*layer("left.rgba"), *layer("right.rgba")]
-    assert picked(stereo, view="right")[0] == layer("right.rgba")
+    for view in ("right", "Right"):
+        assert picked(stereo, view=view)[0] == layer("right.rgba")
     names, result = picked(stereo)
     assert (names, result.view) == (layer("left.rgba"), "left")
     assert result.notes == ("the view left is taken; there is right as well",)

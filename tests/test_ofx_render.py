@@ -23,7 +23,7 @@ from ofx_host.isolated import isolated
 from ofx_host.plugin import Refused
 from ofx_host.profiles import FILTER, NATRON, PLAIN
 
-from nodes.footage.transfer import encode
+from nodes.footage.transfer import decode, encode
 
 FRAMES = range(FIRST, LAST + 1)
 
@@ -310,6 +310,12 @@ def test_a_mask_of_several_channels_is_the_one_that_tells_something(scene):  # n
         assert not node.render(FIRST).any()
         node.set(garbageChannel="red")
         same(node.render(FIRST), scene, "background-matte", FIRST)
+        node.set(garbageChannel="green", maskSpace="sRGB")
+        grey = Picture(marked * np.float32(0.5), CORNER, identifier="grey")
+        node.connect("OutM", Footage(grey, format=FORMAT))
+        alpha = scene.rendered("background-matte", FIRST)[10:20, 5:25, 3]
+        left = alpha * (1 - decode(np.float32([[[0.5]]]), "srgb")[0, 0, 0])
+        np.testing.assert_allclose(node.render(FIRST)[10:20, 5:25, 3], left, atol=1e-3)
         node.set(garbageChannel="roto")
         with pytest.raises(Refused):
             node.render(FIRST)

@@ -13,9 +13,9 @@ _COMPONENTS = {
 }  # fmt: skip
 # Beside one of these a Y is a direction.
 _DIRECTIONS = frozenset("xzuv")
-# The last word of a layer's name that holds the finished picture, and of one that holds a mask.
-MAIN = frozenset({"rgba", "rgb", "beauty", "combined", "c", "ci", "color", "colour", "main", "default"})
-MASKS = frozenset({"mask", "matte", "roto", "alpha"})
+# The last word of a layer's name that holds the finished picture, and of one that holds a mask; the likeliest first.
+MAIN = ("rgba", "rgb", "beauty", "combined", "c", "ci", "color", "colour", "main", "default")
+MASKS = ("mask", "matte", "roto", "alpha")
 # A part that is called like this has no layer of its own.
 _PARTS_WITHOUT_LAYER = frozenset({"", "rgba", "rgb", "main", "beauty", "default"})
 # Words in the name of a layer that holds numbers which are no colours.
@@ -92,9 +92,18 @@ def last_word(layer: str) -> str:
     return layer.rpartition(".")[2].lower()
 
 
-def ranked(layers: Iterable[str]) -> list[str]:
-    """Layers of which one is to be taken: short names first, a composite before what it is made of, as in the file."""
-    return sorted(layers, key=lambda layer: (layer.count("."), not layer.lower().startswith("composite")))
+def ranked(layers: Iterable[str], words: Sequence[str]) -> list[str]:
+    """The layers whose last word is one of these: short names first, a composite before what it is made of, then in
+    the order of the words and of the file."""
+    named = [layer for layer in layers if last_word(layer) in words]
+    return sorted(
+        named,
+        key=lambda layer: (
+            layer.count("."),
+            not layer.lower().startswith("composite"),
+            words.index(last_word(layer)),
+        ),
+    )
 
 
 def _stereo_layers(parts: Sequence[FilePart]) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ def pick_layer(parts: Sequence[FilePart], choice: Choice, views: Sequence[str], 
 
     The main picture is R, G, B (and A) without a layer; else the layer whose last word is rgba, rgb, beauty, combined,
     C, Ci, color, main or default in any case (of several the one with the shortest path, a composite before its
-    layers, then the first in the file); else the first layer with colour. Layers of R, G, B go before luminance, and Y
-    is luminance only where no X, Z, U or V stands beside it. Cryptomattes, depth, normals, positions, vectors and ids
-    are never taken unless they are named; nor is a lone alpha, unless it is all there is.
+    layers, then in this order, then the first in the file); else the first layer with colour. Layers of R, G, B go
+    before luminance, and Y is luminance only where no X, Z, U or V stands beside it. Cryptomattes, depth, normals,
+    positions, vectors and ids are never taken unless they are named; nor is a lone alpha, unless it is all there is.
 
     A mask is the layer whose last word is mask, matte, roto or alpha; else the main picture; else a lone alpha; else
     the first channel that is no data. Which channel of a picture counts is decided by its pixels (`mask_channel`).
@@ -109,7 +109,7 @@ def _of_view(
 ) -> tuple[list[Named], str, tuple[str, ...]]:
     """The channels of the view that is asked for, its name, and the other views."""
     there = list(dict.fromkeys([*views, *(channel.view for channel in named if channel.view)]))
-    view = choice.view
+    view = next((one for one in there if one.lower() == choice.view.lower()), choice.view)
     if view and view not in there:
         if choice.needs_view or len(there) > 1:
             has = f"it has {', '.join(there)}" if there else "it has none"
@@ -149,7 +149,7 @@ def _main(named: list[Named]) -> tuple[list[Named], bool]:
     for c in sorted(named, key=lambda c: not c.bare):
         if c.layer and not is_data(c.layer):
             of.setdefault(c.layer, []).append(c)
-    best = [of[layer] for layer in ranked(of) if last_word(layer) in MAIN]
+    best = [of[layer] for layer in ranked(of, MAIN)]
     for wanted in (_colour, _grey):
         if found := wanted(bare):
             return found, True
@@ -174,7 +174,7 @@ def _mask(named: list[Named]) -> tuple[list[Named], bool]:
         if last_word(name) in MASKS:
             groups.setdefault(name, []).append(c)
     if groups:
-        first = groups[ranked(groups)[0]]
+        first = groups[ranked(groups, MASKS)[0]]
         found = _picture(first)
         return found or first[:1], len(groups) == 1 and (bool(found) or len(first) == 1)
     found, obvious = _main(named)
