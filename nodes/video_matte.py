@@ -20,7 +20,7 @@ from models.rvm import Coarse, MattingNetwork
 from models.weights import WeightsRef
 from nodes.checkpoints import Checkpoints
 from nodes.engine import Device, Inputs, Params, Passes
-from nodes.errors import FootageError
+from nodes.errors import FrameError
 from nodes.footage.frame import Frame
 from nodes.frame_runs import frames_there, gaps
 from nodes.ladder import descend
@@ -138,11 +138,11 @@ class _Chain:
     def _advance(self, earlier: int, memory: Memory | None) -> Memory | None:
         try:
             source = self.inputs.frame("Source", earlier)
-        except FootageError as error:
-            # What cannot be read is as a hole, in any order of rendering.
+            picture = self.picture(source, make_proxy(source, self.params["exposure"], self.device.torch_device).shown)
+        except FrameError as error:
+            # What cannot be read or holds no picture is as a hole, in any order of rendering.
             self.notes.append(f"the matte's memory skips frame {earlier}: {error}")
             return memory
-        picture = self.picture(source, make_proxy(source, self.params["exposure"], self.device.torch_device).shown)
         self.inputs.forget("Source", earlier)
         before, began, why = self._fitting(memory, earlier, picture)
         states, _ = self._guarded(picture, before, self._state_only)

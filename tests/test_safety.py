@@ -7,6 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
 import OpenImageIO as oiio
 import pytest
 
@@ -14,6 +15,9 @@ from nodes.errors import OutputError, ParameterError
 from nodes.footage.exr_header import read_header
 from nodes.footage.reader import Footage
 from nodes.footage.seal import is_untouched
+from nodes.footage.window import Window
+from nodes.footage.writer import write_frame
+from plugin.cli.demo import _described, _refuse_others
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.safety import Guard
 from tests.local_render import LocalWorker, render, shot, write_shot
@@ -224,3 +228,17 @@ def test_a_plan_is_refused_as_a_whole(house, out, more, sentence) -> None:
     with pytest.raises(ParameterError, match=sentence):
         plan(Request("inpaint", footage, out, more.get("frames"), settings))
     assert digests(house) == before
+
+
+def test_the_demo_replaces_its_own_files_only(house) -> None:
+    pixels = np.zeros((6, 8, 3), np.float32)
+    described = dataclasses.replace(
+        _described(1001), data_window=Window(0, 0, 8, 6), pixels=np.empty((6, 8, 0), np.float32)
+    )
+    write_frame("demo/rigs/shot.1001.exr", [("", "RGB", pixels)], described)
+    _refuse_others(str(house / "demo"))
+    for path in ("demo/rigs/shot.1001.exr", "new/shot/clean_plate.exr", "sheet/contact_sheet.png"):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(path).write_text("somebody's")
+        with pytest.raises(ParameterError, match="not of the demo: choose another folder with --out"):
+            _refuse_others(str(house / path.split("/")[0]))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from local_engine import ArrayInputs, LocalDevice, picture, render
 from reference import fill
 
+from nodes.errors import FrameError
 from nodes.footage.window import Window
 
 RNG = np.random.default_rng(4)
@@ -93,6 +94,15 @@ def test_a_hole_is_skipped_in_the_memory_and_told():
         in_turn = matte(frame, shared, holed)
         if frame == 1006:
             assert same(in_turn, passes)
+
+
+def test_a_frame_without_a_picture_fails_alone(in_order):
+    """Later frames skip it in their memory, as one that cannot be read."""
+    odd = {**FRAMES, 1004: picture(RNG.random((48, 64, 2), np.float32), "XZ")}
+    with pytest.raises(FrameError, match="choose a layer with colour"):
+        matte(1004, device(), odd)
+    assert same(matte(1003, device(), odd), in_order[1003])
+    assert any("memory skips frame 1004" in note for note in matte(1006, device(), odd).notes)
 
 
 def test_settings_that_change_the_memory_do_not_share_it(in_order):

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nodes.errors import ParameterError
 from nodes.footage import exr_attributes
 from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.exr_header import DamagedHeader, read_header
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.preview import write_preview
@@ -24,6 +26,7 @@ from plugin.rendering.course import one_course
 
 # Of removal there are two: finding and filling.
 RENDERS = 4
+OWNER = "Cleanplate demo shot, made by the software itself"
 
 
 def add_parser(commands: Any) -> None:
@@ -35,6 +38,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     folder = os.path.abspath(options.out)
+    _refuse_others(folder)
     plate, source = write_shot(folder)
     rigged = write_rigs(folder)
     keyed, cleaned = f"{folder}/matte/matte.####.exr", f"{folder}/clean/shot.####.exr"
@@ -74,6 +78,29 @@ def write_shot(folder: str) -> tuple[str, str]:
         true_layers = [("", "RGB", frame.foreground), ("matte", "A", frame.alpha)]
         write_frame(truth.replace("####", name), true_layers, described)
     return plate, source
+
+
+def _refuse_others(folder: str) -> None:
+    """Raises ParameterError where a file that the demo would write is somebody else's."""
+    shots = {"shot": ("clean_plate", "shot", "truth"), "rigs": ("shot", "truth")}
+    names = [(place, name) for place in shots for name in _names(f"{folder}/{place}") if name.endswith(".exr")]
+    for place, name in names:
+        path = f"{folder}/{place}/{name}"
+        if name.split(".")[0] in shots[place] and not _is_ours(path):
+            raise ParameterError(f"{path} is there already and is not of the demo: choose another folder with --out")
+    if not names and "contact_sheet.png" in _names(folder):
+        raise ParameterError(f"{folder} has a contact sheet that is not of the demo: choose another folder with --out")
+
+
+def _names(folder: str) -> list[str]:
+    return os.listdir(folder) if os.path.isdir(folder) else []
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return read_header(path).parts[0].attributes.get("owner") == exr_attributes.encode(OWNER)
+    except (OSError, DamagedHeader):
+        return False
 
 
 def write_rigs(folder: str) -> str:
@@ -130,7 +157,7 @@ def _described(number: int) -> Frame:
     attributes = {
         "timeCode": exr_attributes.encode(_timecode_words(demo_shot.timecode(number)), "timecode"),
         "framesPerSecond": exr_attributes.encode((24, 1), "rational"),
-        "owner": exr_attributes.encode("Cleanplate demo shot, made by the software itself"),
+        "owner": exr_attributes.encode(OWNER),
         "reelName": exr_attributes.encode("DEMO01"),
     }
     window = demo_shot.OVERSCAN

@@ -124,7 +124,7 @@ class FrameSource:
             raise
         except Exception as error:
             # What a decoder stumbles over lies in the file: the next one may be well.
-            log.exception("frame %d of %s cannot be decoded", frame, name)
+            log.debug("frame %d of %s cannot be decoded", frame, name, exc_info=error)
             raise FootageError(
                 f"Frame {frame} of {name} cannot be decoded ({type(error).__name__}: {error})."
             ) from error
