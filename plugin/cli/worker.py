@@ -43,7 +43,8 @@ def text(status: dict[str, Any]) -> str:
 def model(entry: dict[str, Any]) -> str:
     """A loaded network in a line: the weights, their origin, hash and terms, and what they take."""
     status = ModelStatus(**entry)
-    return f"{_shown('bytes', status.bytes)}, {status.network} in {status.precision}, {one_line(status.sentence)}"
+    size = _shown("bytes", status.bytes)
+    return f"{size}, {status.network} in {status.precision}, weights: {one_line(status.sentence)}"
 
 
 def _shown(name: str, value: Any) -> str:
