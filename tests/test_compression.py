@@ -13,15 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.footage import compression
 from nodes.footage.compression import KNOWN, Compression
 from nodes.footage.exr_header import read_header
 from nodes.footage.frame import Frame
+from nodes.footage.making import is_finished
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.reader import Footage
+from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
-from nodes.footage.writer import Layer, is_finished, write_frame
+from nodes.footage.writer import Layer, write_frame
+from plugin.rendering.shot import Shot
 from tests.footage_files import frame_of, noise, write
 
 NAMES = [one.name for one in KNOWN]
@@ -132,6 +136,18 @@ def test_the_source_compression(tmp_path: Path, name: str) -> None:
     assert ("changes pixels" in said) == (name not in LOSSLESS)
     assert compression.keeps_pixels(name, "half") == (name in LOSSLESS)
     assert not compression.keeps_pixels("source", "half")
+
+
+@pytest.mark.parametrize("node", ["segment", "inpaint"])
+def test_frames_are_rendered_again_for_a_compression_that_decides_pixels(node: str) -> None:
+    face = catalogue.find(node)
+    params = face.parse({})
+
+    def key(name: str) -> str:
+        return Shot(face, {}, params, [1], FileSequence.parse("o.####.exr"), "", face.passes, compression=name).key(1)
+
+    assert len({key(name) for name in ("zip", "zip:9", "none", "piz", "htj2k32", "zstd")}) == 1
+    assert len({key(name) for name in ("zip", "dwaa", "dwaa:200", "b44", "source")}) == 5
 
 
 def test_a_source_without_a_compression_that_can_be_written(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodes.face import Face, Parameter, Pass
-from nodes.footage import writer
+from nodes.footage import compression, writer
 from nodes.footage.reader import Footage
 from nodes.footage.sequence import Sequence as FileSequence
 from plugin.rendering.safety import Guard
@@ -50,7 +50,9 @@ class Shot:
         settings = {p.name: _placeless(self.params[p.name]) for p in self.face.parameters if _decides(p)}
         ways = {name: footage.way().hex() for name, footage in self.footage.items()}
         depths = {one.name: self.bit_depth or ("source" if one.as_source else "half") for one in self.passes}
-        decided = [self.face.id, self.face.version, settings, self.weights, depths, ways]
+        kept = {"half", "float"} if "source" in depths.values() else set(depths.values())
+        lossy = [] if all(compression.keeps_pixels(self.compression, one) for one in kept) else [self.compression]
+        decided = [self.face.id, self.face.version, settings, self.weights, depths, ways, *lossy]
         return json.dumps(decided, sort_keys=True).encode()
 
     @functools.cached_property
