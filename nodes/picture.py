@@ -26,6 +26,9 @@ SOLID_FROM = 0.9
 # Half floats are 2**-11 apart below 1 and 2**-24 above 0.
 ROUNDS_TO_1 = 1 - 2.0**-12
 ROUNDS_TO_0 = 2.0**-25
+# Stored values smaller than this are 0 to a network, whoever delivers them: hosts that were built for speed read half
+# floats without those below it.
+SMALLEST = 2.0**-14
 
 
 def srgb_encode(linear: Tensor) -> Tensor:
@@ -43,7 +46,8 @@ class Proxy:
     """A frame as a network sees it.
 
     `stored` `[1,3,H,W]` float32 holds the pixels as they came, `light` the same in scene-linear Rec.709 with NaN and
-    Inf replaced, `shown` sRGB-encoded in 0..1 after `exposure` stops. `broken` counts the NaN and Inf pixels.
+    Inf replaced and what is below `SMALLEST` as 0, `shown` is sRGB-encoded in 0..1 after `exposure` stops. `broken`
+    counts the NaN and Inf pixels.
     """
 
     stored: Tensor
@@ -57,9 +61,20 @@ class Proxy:
 def make_proxy(frame: Frame, exposure: float, device: torch.device) -> Proxy:
     """The proxy of a frame's colour; RGB, or Y three times.  Raises FrameError where there is neither."""
     stored = _to_tensor(colour_pixels(frame), device)
-    light, broken = _sanitised(_linear(stored, frame.colour))
+    light, broken = _sanitised(_linear(_without_smallest(stored), frame.colour))
     gain = 2.0**exposure
     return Proxy(stored, light, srgb_encode((light * gain).clamp(0, 1)), gain, frame.colour, broken)
+
+
+def _without_smallest(stored: Tensor) -> Tensor:
+    # The float before the threshold, so that what lies at it stays; NaN and Inf do.
+    return torch.nn.functional.hardshrink(stored, SMALLEST - 2.0**-38)
+
+
+def without_smallest(pixels: Pixels) -> Pixels:
+    """Pixels without those that are 0 to a network, see `SMALLEST`; the array itself where there are none."""
+    small = (np.abs(pixels) < SMALLEST) & (pixels != 0)
+    return np.where(small, np.float32(0), pixels) if small.any() else pixels
 
 
 def rebuild_foreground(proxy: Proxy, answer: Tensor, alpha: Tensor, plate: Proxy | None = None) -> Tensor:
@@ -131,7 +146,8 @@ def colour_pixels(frame: Frame) -> Pixels:
 
 def mask_pixels(frame: Frame, window: Window) -> Pixels:
     """A mask `[H,W,1]` in 0..1 over `window`, of the channel that `as_mask` takes; 0 outside its data and for NaN."""
-    mask = np.nan_to_num(as_mask(frame)[0].pixels, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
+    pixels = without_smallest(as_mask(frame)[0].pixels)
+    mask = np.nan_to_num(pixels, nan=0.0, posinf=1.0, neginf=0.0).clip(0, 1)
     return place(mask, frame.data_window, window, edge=False)
 
 

@@ -9,7 +9,7 @@ from local_engine import picture
 from nodes import picture as p
 from nodes.errors import FrameError
 from nodes.footage.colour import by_name, to_linear_rec709
-from nodes.footage.colour_space import SRGB, ColourSpace
+from nodes.footage.colour_space import LINEAR_REC709, SRGB, ColourSpace
 from nodes.footage.window import Window
 
 ACESCG = ColourSpace(
@@ -142,3 +142,20 @@ def test_alpha_is_1_and_0_where_the_file_says_so(values):
             np.testing.assert_array_equal(out == end, values.astype(np.float16) == end)
         between = (out > 0) & (out < 1)
         np.testing.assert_array_equal(out[between], values[between])
+
+
+@pytest.mark.parametrize("space", [LINEAR_REC709, SRGB])
+def test_what_fast_hosts_do_not_read_is_black_to_the_network_and_stays_in_the_source(space):
+    """The same proxy from a file and from a host that flushes what is below 2**-14; the foreground is the file's."""
+    values = np.array([2.0**-14, 2.0**-15, -(2.0**-14), -(2.0**-20), np.nan, np.inf, 0.5, 0], np.float32)
+    pixels = np.repeat(values.reshape(1, -1, 1), 3, axis=2)
+    flushed = np.where(np.abs(pixels) < 2.0**-14, np.float32(0), pixels)
+    ours, hosts = (p.make_proxy(picture(one, colour=space), 0.0, torch.device("cpu")) for one in (pixels, flushed))
+    torch.testing.assert_close(ours.shown, hosts.shown, rtol=0, atol=0)
+    torch.testing.assert_close(ours.light, hosts.light, rtol=0, atol=0)
+    assert ours.light[0, 0, 0, 0] > 0
+    solid = torch.ones(1, 1, 1, len(values))
+    foreground = p.rebuild_foreground(ours, ours.shown, solid)
+    np.testing.assert_array_equal(p.to_pixels(foreground), pixels)
+    mask = picture(values.reshape(1, -1, 1), "A")
+    assert p.mask_pixels(mask, mask.data_window)[0, :, 0].tolist() == [2.0**-14, 0, 0, 0, 0, 1, 0.5, 0]

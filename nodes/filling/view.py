@@ -11,7 +11,7 @@ from nodes.footage import colour
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
-from nodes.picture import colour_pixels
+from nodes.picture import colour_pixels, without_smallest
 
 # The brightest light that is told apart, and the darkest below 0: far beyond any lamp.
 BRIGHTEST = np.float32(2.0**40)
@@ -34,7 +34,7 @@ def light_of(frame: Frame, window: Window) -> tuple[Floats, Mask]:
     real = np.zeros((window.height, window.width), bool)
     if shared.empty:
         return light, real
-    values, finite = _bounded(colour_pixels(cut(frame, shared)), frame.colour)
+    values, finite = _bounded(without_smallest(colour_pixels(cut(frame, shared))), frame.colour)
     where = shared.slices_in(window)
     light[where] = values if finite.all() else np.where(finite[..., None], values, 0)
     real[where] = finite
