@@ -43,8 +43,8 @@ from nodes.footage.frame_list import format_frames
 from plugin.rendering.arrays import array_footage, is_clip
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import Summary, render_shots
-from plugin.worker.client import Job, Worker
-from plugin.worker.paths import resolve
+from plugin.worker.client.worker import Job, Worker
+from plugin.worker.protocol.paths import resolve
 
 __all__ = [
     "CleanplateError",

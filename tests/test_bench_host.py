@@ -21,7 +21,7 @@ def test_the_verdict_is_fifteen_milliseconds_and_two_copies():
 @isolated
 def test_a_run_over_small_frames(scene):  # noqa: F811
     from plugin.measuring.bench_host import measure
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     before = status_of_running("cpu")
     row = measure(scene.bundle, 4, "cpu", size=(160, 96), fresh=2)

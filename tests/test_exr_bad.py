@@ -19,9 +19,9 @@ import pytest
 from nodes.errors import FootageError
 from nodes.footage.exr_header import MAGIC, MULTIPART, DamagedHeader, parse_header, read_header
 from nodes.footage.reader import Footage
-from plugin.worker.buffers import Outgoing
-from plugin.worker.codec import encode
-from plugin.worker.frames import frame_answer
+from plugin.worker.protocol.buffers import Outgoing
+from plugin.worker.protocol.codec import encode
+from plugin.worker.protocol.frames import frame_answer
 from tests.footage_files import SHARED, needs_shared, noise, shared_files, write
 
 READ_ALL = """

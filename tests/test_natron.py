@@ -42,7 +42,7 @@ def test_video_matte_in_any_order(natron, order):  # noqa: F811
 
 
 def test_a_worker_killed_during_the_render(natron):  # noqa: F811
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     first, stop = natron.folder / f"out/m.{FIRST}.exr", threading.Event()
 
@@ -114,7 +114,7 @@ def test_the_groups_are_built(natron, monkeypatch):  # noqa: F811
 def test_two_natrons_share_one_worker(natron, tmp_path_factory):  # noqa: F811
     from test_ofx_sharing import workers
 
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     other = Natron(natron.scene, tmp_path_factory.mktemp("other"))
     runtime = natron.environment["CLEANPLATE_RUNTIME"]

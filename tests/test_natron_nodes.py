@@ -55,7 +55,7 @@ def test_inpaint_with_its_mask(natron):  # noqa: F811
 
 
 def test_every_layer_in_one_file_from_one_render(natron, monkeypatch):  # noqa: F811
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     monkeypatch.setenv("CLEANPLATE_RUNTIME", natron.environment["CLEANPLATE_RUNTIME"])
     nodes = natron.shot("BackgroundMatte", plate=True)

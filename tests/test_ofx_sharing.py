@@ -35,7 +35,7 @@ def _shared(status, runtime):
 
 @isolated
 def test_ten_nodes_of_one_graph(scene):  # noqa: F811
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     with Host(NATRON, scene.bundle) as host:
         same(background(host, scene).render(FIRST), scene, "background-matte", FIRST)
@@ -70,7 +70,7 @@ def _wait(ready):
 
 
 def test_two_hosts_at_once(scene, tmp_path, monkeypatch):  # noqa: F811
-    from plugin.worker.running import status_of_running, stop_running
+    from plugin.worker.client.running import status_of_running, stop_running
 
     monkeypatch.setenv("CLEANPLATE_RUNTIME", scene.environment["CLEANPLATE_RUNTIME"])
     # Both come before there is a worker: whoever starts it, the other finds it.

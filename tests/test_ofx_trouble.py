@@ -119,7 +119,7 @@ def test_odd_images_do_no_harm(scene):  # noqa: F811
 
 
 def _worker_pid():
-    from plugin.worker.running import status_of_running
+    from plugin.worker.client.running import status_of_running
 
     status = status_of_running("cpu")
     return status["pid"] if status else 0

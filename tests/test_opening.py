@@ -21,7 +21,7 @@ from plugin.cli.remove import _options
 from plugin.rendering.arrays import array_footage
 from plugin.rendering.inputs import open_footage
 from plugin.rendering.plan import Request, plan
-from plugin.worker.file_inputs import with_files
+from plugin.worker.server.file_inputs import with_files
 from tests.footage_files import noise, write, write_parts
 
 MATTE, FILL = catalogue.find("background-matte"), catalogue.find("inpaint")

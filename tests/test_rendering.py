@@ -17,7 +17,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from plugin.rendering.render import ShotRender, file_layers, layers_of
-from plugin.worker.failures import FrameFailed, describe, exception
+from plugin.worker.protocol.failures import FrameFailed, describe, exception
 from tests.local_render import Events, LocalWorker, render, shot, write_shot
 
 

@@ -62,7 +62,7 @@ def test_typing():
     "modules",
     [
         "plugin.cli.main, plugin.cli.render, plugin.rendering.render",
-        "plugin.worker.client",
+        "plugin.worker.client.worker",
         "nodes.footage.reader",
         "models.weights",
     ],

@@ -6,7 +6,6 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +22,8 @@ from models.weights.fetching import fetch
 from models.weights.identify import signature
 from nodes import catalogue
 from nodes.engine_file import create_engine
-from plugin.worker.device import Accelerator
-from plugin.worker.loaded import ModelKey
+from plugin.worker.device.accelerator import Accelerator
+from plugin.worker.device.loaded import ModelKey
 
 LARGE = 1 << 18
 RNG = np.random.default_rng(6)
@@ -155,7 +154,7 @@ def render(accelerator: Accelerator, node: str, **settings: Any) -> tuple[dict[s
     """The passes of a frame, and the names of the weights that the device gave for it."""
     face = catalogue.find(node)
     params = face.parse({**SETTINGS.get(node, {}), **settings})
-    device = accelerator.for_job(face, params, SimpleNamespace(), lambda note: None)  # type: ignore[arg-type]
+    device = accelerator.for_job(face, params, lambda: None, lambda note: None)
     with torch.inference_mode():
         passes = create_engine(face).render(1, params, inputs(node), device)
     return passes.images, [info.name for info in device.weights_used()]

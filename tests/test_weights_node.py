@@ -30,7 +30,7 @@ from nodes.network import choose_other_half, choose_weights
 from plugin.rendering import used_weights
 from plugin.rendering.render import ShotRender
 from plugin.rendering.shot import Shot
-from plugin.worker.device import Accelerator, JobDevice
+from plugin.worker.device.accelerator import Accelerator, JobDevice
 
 FACE: Any = SimpleNamespace(id="TinyNode", label="Tiny")
 
@@ -47,7 +47,7 @@ def accelerator() -> Accelerator:
 
 
 def job(accelerator: Accelerator, face: Any = FACE) -> JobDevice:
-    return accelerator.for_job(face, {}, SimpleNamespace(), lambda note: None)  # type: ignore[arg-type]
+    return accelerator.for_job(face, {}, lambda: None, lambda note: None)
 
 
 def params(text: str = "", width: Any = "auto") -> dict[str, Any]:

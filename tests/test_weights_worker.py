@@ -13,7 +13,7 @@ import models
 from models import weights
 from nodes.errors import CleanplateError, ParameterError
 from plugin.cli import worker as command
-from plugin.worker.client import Worker, status_of_running
+from plugin.worker.client.worker import Worker, status_of_running
 
 OPTIONS = {"variant": "mobilenetv3", "refiner": "deep_guided_filter"}
 NODE = "video-matte"

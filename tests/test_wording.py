@@ -6,8 +6,8 @@ from models import wording
 from models.wording import PYTHON, footage, parameter, setting, spelled
 from nodes.errors import ParameterError
 from plugin.cli.words import SHELL
-from plugin.worker.messages import Failed, Note, Started
-from plugin.worker.words import HOST, in_labels
+from plugin.worker.protocol.messages import Failed, Note, Started
+from plugin.worker.server.words import HOST, in_labels
 
 SENTENCES = [
     (

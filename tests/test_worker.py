@@ -21,12 +21,13 @@ from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
 from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame
-from plugin.worker import lifecycle, paths
-from plugin.worker.client import Worker, status_of_running
-from plugin.worker.codec import encode
-from plugin.worker.fields import Box, BufferRef, Colour, Image, Span
-from plugin.worker.messages import AskStatus, Cancel, FrameAnswer, Need, Release, Render, Result
-from plugin.worker.wire import HEADER, MAGIC, Wire
+from plugin.worker.client import lifecycle
+from plugin.worker.client.worker import Worker, status_of_running
+from plugin.worker.protocol import paths
+from plugin.worker.protocol.codec import encode
+from plugin.worker.protocol.fields import Box, BufferRef, Colour, Image, Span
+from plugin.worker.protocol.messages import AskStatus, Cancel, FrameAnswer, Need, Release, Render, Result
+from plugin.worker.protocol.wire import HEADER, MAGIC, Wire
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +255,7 @@ def test_the_status_tells_what_there_is_to_tell(worker):
 def test_a_client_needs_no_torch(runtime, worker):
     script = (
         "import sys, time; sys.path.insert(0, 'tests'); from worker_tools import Footage\n"
-        "from plugin.worker.client import Worker\n"
+        "from plugin.worker.client.worker import Worker\n"
         "with Worker('cpu') as worker: passes = worker.submit('test-gain', 5, {}, Footage()).result(60)\n"
         "print(passes.images['picture'].sum())\n"
         "assert not {'torch', 'torchvision'} & set(sys.modules), 'torch was imported'"
@@ -267,7 +268,7 @@ def test_a_client_needs_no_torch(runtime, worker):
 def test_a_killed_client_leaves_nothing_in_the_worker(runtime, worker):
     script = (
         "import sys, time; sys.path.insert(0, 'tests'); from worker_tools import Footage\n"
-        "from plugin.worker.client import Worker\n"
+        "from plugin.worker.client.worker import Worker\n"
         "worker = Worker('cpu', name='victim')\n"
         "held = [worker.submit('test-gain', f, {}, Footage(540, 960)).result(60) for f in range(1, 6)]\n"
         "jobs = [worker.submit('test-trouble', f, {'seconds': 300.0}, Footage(540, 960)) for f in range(1, 6)]\n"
@@ -476,7 +477,7 @@ def test_the_peer_is_known_to_the_kernel():
 
 
 def test_errors_keep_their_class():
-    from plugin.worker.failures import describe, exception
+    from plugin.worker.protocol.failures import describe, exception
 
     for error in (
         FootageError("a"),

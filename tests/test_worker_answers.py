@@ -18,17 +18,15 @@ from nodes.errors import CleanplateError, FootageError, WorkerError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.plain_text import one_line
-from plugin.worker import client as client_module
-from plugin.worker import lifecycle
-from plugin.worker.buffers import Outgoing
-from plugin.worker.client import Worker
-from plugin.worker.codec import decode, encode
-from plugin.worker.connection import Connection
-from plugin.worker.fields import MOST_NOTES, Box, BufferRef, Image, Span
-from plugin.worker.fitting import fitted, fitted_facts, fitted_notes
-from plugin.worker.inputs import Needs
-from plugin.worker.jobs import Job
-from plugin.worker.messages import (
+from plugin.worker.client import lifecycle
+from plugin.worker.client import worker as client_module
+from plugin.worker.client.worker import Worker
+from plugin.worker.protocol.buffers import Outgoing
+from plugin.worker.protocol.codec import decode, encode
+from plugin.worker.protocol.connection import Connection
+from plugin.worker.protocol.fields import MOST_NOTES, Box, BufferRef, Image, Span
+from plugin.worker.protocol.fitting import fitted, fitted_facts, fitted_notes
+from plugin.worker.protocol.messages import (
     Cancel,
     Failed,
     FrameAnswer,
@@ -43,10 +41,12 @@ from plugin.worker.messages import (
     Started,
     Welcome,
 )
-from plugin.worker.schema import ProtocolError
-from plugin.worker.session import Session
-from plugin.worker.turns import Turns
-from plugin.worker.wire import Wire
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire
+from plugin.worker.server.inputs import Needs
+from plugin.worker.server.jobs import Job
+from plugin.worker.server.session import Session
+from plugin.worker.server.turns import Turns
 
 WINDOW = Window(0, 0, 3, 2)
 PIXELS = np.zeros((2, 3, 1), np.float32)

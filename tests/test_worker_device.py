@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -13,11 +14,8 @@ import models
 from models import weights
 from nodes import catalogue
 from nodes.errors import Cancelled, ParameterError
-from plugin.worker import memory
-from plugin.worker.device import Accelerator, JobDevice
-from plugin.worker.inputs import JobInputs
-from plugin.worker.messages import Render
-from plugin.worker.turns import Turns
+from plugin.worker.device import memory
+from plugin.worker.device.accelerator import Accelerator, JobDevice
 
 OPTIONS = {"variant": "mobilenetv3", "refiner": "fast_guided_filter"}
 
@@ -46,12 +44,15 @@ def accelerator():
     return Accelerator(torch.device("cpu"), budget=1 << 30)
 
 
-def job(accelerator: Accelerator, notes: list[str] | None = None, **params) -> JobDevice:
-    request = Render(1, "video-matte", 1, {}, {}, "batch", ())
-    place = Turns().queue("test", False)
-    inputs = JobInputs(request, place, lambda need: None)
+def job(
+    accelerator: Accelerator, notes: list[str] | None = None, cancelled: threading.Event | None = None, **params
+) -> JobDevice:
+    def check_cancelled() -> None:
+        if cancelled is not None and cancelled.is_set():
+            raise Cancelled("the render was cancelled")
+
     note = (notes if notes is not None else []).append
-    return accelerator.for_job(catalogue.find("video-matte"), params, inputs, note)
+    return accelerator.for_job(catalogue.find("video-matte"), params, check_cancelled, note)
 
 
 def first_weight(net) -> float:
@@ -126,9 +127,10 @@ def test_weights_of_another_network_are_refused(shared, files):
 
 
 def test_a_cancelled_network_stops_between_layers(shared, files):
-    device = job(shared)
+    cancelled = threading.Event()
+    device = job(shared, cancelled=cancelled)
     net = device.model(str(files[0]), "rvm", OPTIONS)
-    device._inputs.cancel()
+    cancelled.set()
     with pytest.raises(Cancelled):
         device.compute(lambda: net(torch.zeros(1, 3, 64, 64)))
     assert net(torch.zeros(1, 3, 64, 64)), "others may go on using it"
@@ -161,7 +163,7 @@ def test_the_memory_budget_and_the_threads_can_be_set(monkeypatch):
 def test_memory_the_machine_does_not_have_is_refused_and_a_swollen_heap_given_back():
     script = (
         "import numpy, psutil\n"
-        "from plugin.worker import memory\n"
+        "from plugin.worker.device import memory\n"
         "memory.tune_heap()\n"
         "ballast = numpy.ones(40_000_000); small = numpy.ones(10); rss = memory.resident(); del ballast\n"
         "assert memory.resident() > rss - 1e6, 'the heap keeps what was freed'\n"

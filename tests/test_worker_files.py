@@ -15,10 +15,11 @@ from nodes.footage.colour import by_name
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
-from plugin.worker import frames, identity, lifecycle
-from plugin.worker.buffers import Outgoing
-from plugin.worker.client import Worker
-from plugin.worker.codec import decode, encode
+from plugin.worker.client import lifecycle
+from plugin.worker.client.worker import Worker
+from plugin.worker.protocol import frames, identity
+from plugin.worker.protocol.buffers import Outgoing
+from plugin.worker.protocol.codec import decode, encode
 
 DATA, FORMAT = Window(-3, 5, 12, 8), Window(0, 0, 64, 48)
 

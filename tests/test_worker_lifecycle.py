@@ -18,15 +18,16 @@ import pytest
 from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
 
 from nodes.errors import WorkerError
-from plugin.worker import identity, lifecycle, paths, running
-from plugin.worker.client import Worker, status_of_running, stop_running
-from plugin.worker.wire import HEADER, MAGIC
+from plugin.worker.client import lifecycle, running
+from plugin.worker.client.worker import Worker, status_of_running, stop_running
+from plugin.worker.protocol import identity, paths
+from plugin.worker.protocol.wire import HEADER, MAGIC
 
 CLIENT = """
 import sys, time
 sys.path.insert(0, "tests")
 from worker_tools import Footage
-from plugin.worker.client import Worker
+from plugin.worker.client.worker import Worker
 print("ready", flush=True)
 sys.stdin.readline()
 with Worker("cpu") as worker:

@@ -9,12 +9,12 @@ import os
 import numpy as np
 import pytest
 
-from plugin.worker import shared_memory
-from plugin.worker.buffers import KEPT_FREE, OUTSTANDING, Incoming, Outgoing
-from plugin.worker.fields import Box, BufferRef, Colour, Image
-from plugin.worker.frames import frame_of, pack, passes_of, unpack
-from plugin.worker.messages import FrameAnswer, Result
-from plugin.worker.schema import ProtocolError
+from plugin.worker.protocol import shared_memory
+from plugin.worker.protocol.buffers import KEPT_FREE, OUTSTANDING, Incoming, Outgoing
+from plugin.worker.protocol.fields import Box, BufferRef, Colour, Image
+from plugin.worker.protocol.frames import frame_of, pack, passes_of, unpack
+from plugin.worker.protocol.messages import FrameAnswer, Result
+from plugin.worker.protocol.schema import ProtocolError
 
 COLOUR = Colour("x", "linear", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), "")
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin.worker import wire
-from plugin.worker.codec import TYPES, decode, encode
-from plugin.worker.fields import MAX_PAYLOAD, VERSION, Box, BufferRef, Colour, Image, Span
-from plugin.worker.messages import (
+from plugin.worker.protocol import wire
+from plugin.worker.protocol.codec import TYPES, decode, encode
+from plugin.worker.protocol.fields import MAX_PAYLOAD, VERSION, Box, BufferRef, Colour, Image, Span
+from plugin.worker.protocol.messages import (
     Cancel,
     FrameAnswer,
     Hello,
@@ -31,8 +31,8 @@ from plugin.worker.messages import (
     Render,
     Result,
 )
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import HEADER, MAGIC, MAX_DESCRIPTORS, OtherVersion, Parser, Wire
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import HEADER, MAGIC, MAX_DESCRIPTORS, OtherVersion, Parser, Wire
 
 COLOUR = Colour("ACEScg", "linear", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), "")
 MESSAGES: list[Message] = [

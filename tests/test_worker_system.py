@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plugin.worker import shared_memory, system
-from plugin.worker.buffers import Incoming, Outgoing
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import Wire
+from plugin.worker.protocol import shared_memory, system
+from plugin.worker.protocol.buffers import Incoming, Outgoing
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire
 
 WAYS = [system.SealedMemory, system.UnlinkedMemory]
 

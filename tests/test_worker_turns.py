@@ -12,15 +12,15 @@ from worker_tools import wait_for
 from nodes.errors import Cancelled, FootageError, ParameterError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
-from plugin.worker import inputs as inputs_module
-from plugin.worker import turns as turns_module
-from plugin.worker.fields import Span
-from plugin.worker.inputs import AHEAD, JobInputs
-from plugin.worker.kept import Kept, size_of
-from plugin.worker.messages import Need, NeedIdentity, Render
-from plugin.worker.schema import ProtocolError
-from plugin.worker.threads import Threads
-from plugin.worker.turns import PATIENCE, Turns
+from plugin.worker.device.kept import Kept, size_of
+from plugin.worker.device.threads import Threads
+from plugin.worker.protocol.fields import Span
+from plugin.worker.protocol.messages import Need, NeedIdentity, Render
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.server import inputs as inputs_module
+from plugin.worker.server import turns as turns_module
+from plugin.worker.server.inputs import AHEAD, JobInputs
+from plugin.worker.server.turns import PATIENCE, Turns
 
 
 def never() -> None:

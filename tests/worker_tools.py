@@ -26,7 +26,7 @@ def picture(frame: int, height: int = 8, width: int = 12, channels: int = 4) -> 
 
 
 class Footage:
-    """`plugin.worker.client.Sources` of made-up frames; counts what is fetched."""
+    """`plugin.worker.client.worker.Sources` of made-up frames; counts what is fetched."""
 
     def __init__(
         self, height: int = 8, width: int = 12, first: int = 1, last: int = 1000, seconds: float = 0.0

@@ -9,7 +9,7 @@ from install import machine
 from models.weights.errors import WeightsError
 from nodes.errors import CleanplateError
 from plugin.cli.worker import model
-from plugin.worker.client import Worker
+from plugin.worker.client.worker import Worker
 
 
 def add_parser(commands: Any) -> None:

@@ -18,7 +18,7 @@ from plugin.cli.words import say_error
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import render_shots
-from plugin.worker.client import Worker
+from plugin.worker.client.worker import Worker
 
 FOOTAGE, SETTING = "footage_", "setting_"
 

@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from nodes.plain_text import one_line
-from plugin.worker.client import status_of_running, stop_running
-from plugin.worker.fields import ModelStatus
+from plugin.worker.client.worker import status_of_running, stop_running
+from plugin.worker.protocol.fields import ModelStatus
 
 GIB = 2**30
 

@@ -32,7 +32,7 @@ from plugin.demo import shot as demo_shot
 from plugin.rendering import used_weights
 from plugin.rendering.render import ShotRender, layers_of
 from plugin.rendering.shot import Shot
-from plugin.worker.client import Worker
+from plugin.worker.client.worker import Worker
 
 SIZES = {"HD": (1920, 1080), "UHD": (3840, 2160)}
 FIRST = 1001

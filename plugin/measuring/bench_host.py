@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from plugin.worker.running import stop_running
+from plugin.worker.client.running import stop_running
 
 HOUSE = Path(__file__).resolve().parents[1]
 BUNDLE = HOUSE / "build" / "Cleanplate.ofx.bundle"

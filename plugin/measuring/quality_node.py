@@ -14,7 +14,7 @@ from nodes import catalogue
 from nodes.footage.colour_space import SRGB
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
-from plugin.worker.client import Worker
+from plugin.worker.client.worker import Worker
 
 
 class Scenes:

@@ -1,4 +1,4 @@
-// Shared memory that goes to and fro over one connection; plugin/worker/buffers.py is the other end.
+// Shared memory that goes to and fro over one connection; plugin/worker/protocol/buffers.py is the other end.
 #pragma once
 
 #include <cstdint>

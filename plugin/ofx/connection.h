@@ -10,7 +10,7 @@
 
 namespace cleanplate {
 
-// The messages of plugin/worker/messages.py.
+// The messages of plugin/worker/protocol/messages.py.
 enum Code : int {
     kHello = 1,
     kWelcome = 2,

@@ -15,7 +15,7 @@ from nodes import catalogue
 from nodes.face import Face, Parameter
 from nodes.opening import space_parameter
 from plugin.ofx.icon import draw_icon
-from plugin.worker import identity
+from plugin.worker.protocol import identity
 
 PREFIX = "org.cleanplate."
 KINDS = {"float": "number", "int": "integer", "bool": "truth", "choice": "choice", "string": "text", "file": "text"}

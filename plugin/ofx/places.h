@@ -1,4 +1,4 @@
-// Where the worker of a device is to be found; the same rules as plugin/worker/paths.py.
+// Where the worker of a device is to be found; the same rules as plugin/worker/protocol/paths.py.
 #pragma once
 
 #include <string>

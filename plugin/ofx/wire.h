@@ -1,4 +1,4 @@
-// Framed messages and memory over a local stream; plugin/worker/wire.py is the other end.
+// Framed messages and memory over a local stream; plugin/worker/protocol/wire.py is the other end.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,7 @@ _CHANNELS = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A
 
 
 class ArrayFootage:
-    """`plugin.worker.client.Sources` of pictures in memory; a single picture of an input is the same at every frame."""
+    """`plugin.worker.client.job.Sources` of pictures in memory; one that is alone is the same at every frame."""
 
     def __init__(self, inputs: Mapping[str, Sequence[Frame]]) -> None:
         self._inputs = {name: list(frames) for name, frames in inputs.items()}

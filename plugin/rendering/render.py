@@ -27,7 +27,7 @@ from plugin.rendering.events import Progress
 from plugin.rendering.records import Records
 from plugin.rendering.shot import Shot
 from plugin.rendering.sources import AHEAD, FrameSource
-from plugin.worker.client import Job, Worker
+from plugin.worker.client.worker import Job, Worker
 
 # Frames in the worker's hands at a time: one computed, one ready, one being fetched.
 IN_FLIGHT = 3

@@ -24,8 +24,8 @@ from typing import Any
 from models import wording
 from nodes.errors import CleanplateError, WorkerError
 from nodes.plain_text import one_line
-from plugin.worker import identity, paths
-from plugin.worker.failures import Unusable, out_of_memory, reason_of
+from plugin.worker.protocol import identity, paths
+from plugin.worker.protocol.failures import Unusable, out_of_memory, reason_of
 
 IDLE_SECONDS = 300.0
 LOG_BYTES, LOG_FILES = 1_000_000, 3
@@ -115,10 +115,10 @@ def _work(device: str, lock: int, foreground: bool) -> int:
     path = paths.socket_path(device)
     if _answers(path):
         raise WorkerError(f"there is a worker for {device} already")
-    from plugin.worker.setup import prepare
+    from plugin.worker.device.setup import prepare
 
     accelerator = prepare(device)
-    from plugin.worker.server import Server
+    from plugin.worker.server.server import Server
 
     listener = _listen(path)
     server = Server(listener, path, accelerator, build, log_file, _idle_seconds())

@@ -14,11 +14,11 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from plugin.worker import paths
-from plugin.worker.codec import TYPES
-from plugin.worker.messages import Hello, Render, Result, Welcome
-from plugin.worker.shared_memory import create
-from plugin.worker.wire import HEADER, MAGIC
+from plugin.worker.protocol import paths
+from plugin.worker.protocol.codec import TYPES
+from plugin.worker.protocol.messages import Hello, Render, Result, Welcome
+from plugin.worker.protocol.shared_memory import create
+from plugin.worker.protocol.wire import HEADER, MAGIC
 
 CODES = {kind.__name__: code for code, kind in TYPES.items()}
 

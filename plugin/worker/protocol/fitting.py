@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodes.plain_text import one_line
-from plugin.worker.fields import MOST_FACTS, MOST_NOTES, NAME_TEXT, SENTENCE_TEXT
-from plugin.worker.schema import SCALAR_TEXT
+from plugin.worker.protocol.fields import MOST_FACTS, MOST_NOTES, NAME_TEXT, SENTENCE_TEXT
+from plugin.worker.protocol.schema import SCALAR_TEXT
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -17,18 +17,19 @@ from nodes import catalogue
 from nodes.engine import Engine
 from nodes.engine_file import create_engine
 from nodes.face import Face
-from plugin.worker import identity, memory
-from plugin.worker.connection import receive_now, send_now
-from plugin.worker.device import Accelerator
-from plugin.worker.fields import MOST_CLIENTS, MOST_MODELS, MOST_QUEUED, VERSION
-from plugin.worker.fitting import fitted
-from plugin.worker.jobs import Job
-from plugin.worker.messages import Hello, Refused, Render, Status, Welcome
-from plugin.worker.schema import ProtocolError
-from plugin.worker.session import MAX_JOBS, Session
-from plugin.worker.threads import Threads
-from plugin.worker.turns import Turns
-from plugin.worker.wire import OtherVersion, Wire
+from plugin.worker.device import memory
+from plugin.worker.device.accelerator import Accelerator
+from plugin.worker.device.threads import Threads
+from plugin.worker.protocol import identity
+from plugin.worker.protocol.connection import receive_now, send_now
+from plugin.worker.protocol.fields import MOST_CLIENTS, MOST_MODELS, MOST_QUEUED, VERSION
+from plugin.worker.protocol.fitting import fitted
+from plugin.worker.protocol.messages import Hello, Refused, Render, Status, Welcome
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import OtherVersion, Wire
+from plugin.worker.server.jobs import Job
+from plugin.worker.server.session import MAX_JOBS, Session
+from plugin.worker.server.turns import Turns
 
 MAX_CLIENTS = 256
 MAX_GREETINGS = 64

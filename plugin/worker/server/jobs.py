@@ -12,18 +12,18 @@ from nodes.engine import Engine, Passes
 from nodes.engine_file import asked, checked
 from nodes.face import Face
 from nodes.footage.frame import Frame
-from plugin.worker import frames
-from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.failures import describe
-from plugin.worker.fields import JobStatus
-from plugin.worker.file_inputs import FileInputs, with_files
-from plugin.worker.fitting import fitted
-from plugin.worker.inputs import JobInputs, Needs
-from plugin.worker.messages import Failed, Message, Note, Render, Result, Started
-from plugin.worker.turns import Turns
+from plugin.worker.protocol import frames
+from plugin.worker.protocol.buffers import Buffer, Outgoing
+from plugin.worker.protocol.failures import describe
+from plugin.worker.protocol.fields import JobStatus
+from plugin.worker.protocol.fitting import fitted
+from plugin.worker.protocol.messages import Failed, Message, Note, Render, Result, Started
+from plugin.worker.server.file_inputs import FileInputs, with_files
+from plugin.worker.server.inputs import JobInputs, Needs
+from plugin.worker.server.turns import Turns
 
 if TYPE_CHECKING:
-    from plugin.worker.device import Accelerator
+    from plugin.worker.device.accelerator import Accelerator
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Job:
         self._state = "queued"
         self._place.take(self.inputs.check_cancelled, self._waiting)
         self._client.send(Started(request.job))
-        device = self._accelerator.for_job(face, params, self.inputs, self.note)
+        device = self._accelerator.for_job(face, params, self.inputs.check_cancelled, self.note)
         began = time.perf_counter()
         passes = device.compute(lambda: engine.render(request.frame, params, inputs, device))
         milliseconds = 1000 * (time.perf_counter() - began)

@@ -15,7 +15,7 @@ from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import only_channel
 from nodes.footage.reader import Footage
 from nodes.opening import Reading, reading, split_layer
-from plugin.worker.inputs import JobInputs, Key
+from plugin.worker.server.inputs import JobInputs, Key
 
 # Footage that is remembered: what it costs to ask again whether files changed depends on it.
 REMEMBERED = 16

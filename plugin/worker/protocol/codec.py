@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgpack
 
-from plugin.worker.fields import MAX_PAYLOAD
-from plugin.worker.messages import Message
-from plugin.worker.schema import MOST_ENTRIES, SCALAR_TEXT, ProtocolError, read, write
+from plugin.worker.protocol.fields import MAX_PAYLOAD
+from plugin.worker.protocol.messages import Message
+from plugin.worker.protocol.schema import MOST_ENTRIES, SCALAR_TEXT, ProtocolError, read, write
 
 TYPES: dict[int, type[Message]] = {kind.code: kind for kind in Message.__args__}
 

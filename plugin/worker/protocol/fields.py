@@ -8,7 +8,7 @@ from typing import Annotated
 from models.weights.facts import WeightsFacts
 from nodes.footage.frame_list import FIRST_FRAME, LAST_FRAME
 from nodes.footage.window import FARTHEST, WIDEST
-from plugin.worker.schema import boolean, integer, listed, matching, number, text, word
+from plugin.worker.protocol.schema import boolean, integer, listed, matching, number, text, word
 
 VERSION = 1
 MAX_PAYLOAD = 1 << 20

@@ -6,7 +6,7 @@ import logging
 
 from models.weights.errors import WeightsError
 from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
-from plugin.worker.fitting import fitted
+from plugin.worker.protocol.fitting import fitted
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import psutil
 
-from plugin.worker import system
+from plugin.worker.protocol import system
 
 USABLE_SHARE = 0.9
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8

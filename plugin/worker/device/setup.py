@@ -8,11 +8,12 @@ import resource
 import warnings
 from typing import TYPE_CHECKING
 
-from plugin.worker import memory, paths
-from plugin.worker.failures import Unusable
+from plugin.worker.device import memory
+from plugin.worker.protocol import paths
+from plugin.worker.protocol.failures import Unusable
 
 if TYPE_CHECKING:
-    from plugin.worker.device import Accelerator
+    from plugin.worker.device.accelerator import Accelerator
 
 # Of the memory there is, what networks and kept states may take.
 HOST_SHARE, DEVICE_SHARE = 0.3, 0.5
@@ -41,7 +42,7 @@ def prepare(device: str) -> Accelerator:
     share = HOST_SHARE
     if device != "cpu":
         total, share = _open_gpu(device), DEVICE_SHARE
-    from plugin.worker.device import Accelerator
+    from plugin.worker.device.accelerator import Accelerator
 
     return Accelerator(torch.device(device), memory.budget(total, share))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from models.weights.facts import WeightsFacts
-from plugin.worker.fields import (
+from plugin.worker.protocol.fields import (
     MOST_CLIENTS,
     MOST_FACTS,
     MOST_MODELS,
@@ -41,7 +41,7 @@ from plugin.worker.fields import (
     Text,
     Truth,
 )
-from plugin.worker.schema import blob, integer, listed, mapped, record, scalar, text
+from plugin.worker.protocol.schema import blob, integer, listed, mapped, record, scalar, text
 
 
 @dataclass(frozen=True, slots=True)

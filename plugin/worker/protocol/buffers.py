@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from plugin.worker.fields import MAX_BUFFER, BufferRef
-from plugin.worker.schema import ProtocolError
-from plugin.worker.shared_memory import Memory, create, open_received
-from plugin.worker.wire import close_all
+from plugin.worker.protocol.fields import MAX_BUFFER, BufferRef
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.shared_memory import Memory, create, open_received
+from plugin.worker.protocol.wire import close_all
 
 KEPT_FREE = 3
 OUTSTANDING = 24

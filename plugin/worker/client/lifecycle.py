@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 
 from nodes.errors import WorkerError
 from nodes.plain_text import one_line
-from plugin.worker import identity, paths
-from plugin.worker.connection import receive_now, send_now
-from plugin.worker.failures import Unusable
-from plugin.worker.fields import VERSION
-from plugin.worker.messages import Hello, Refused, Welcome
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import OtherVersion, Wire
+from plugin.worker.protocol import identity, paths
+from plugin.worker.protocol.connection import receive_now, send_now
+from plugin.worker.protocol.failures import Unusable
+from plugin.worker.protocol.fields import VERSION
+from plugin.worker.protocol.messages import Hello, Refused, Welcome
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import OtherVersion, Wire
 
 START_SECONDS = 180.0
 BIRTHS = 5

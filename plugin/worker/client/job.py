@@ -13,12 +13,12 @@ import numpy.typing as npt
 from nodes.engine import Passes
 from nodes.errors import Cancelled, CleanplateError, WorkerError
 from nodes.footage.frame import Frame
-from plugin.worker import frames
-from plugin.worker.connection import Connection
-from plugin.worker.failures import FrameFailed, exception, kind_of
-from plugin.worker.fitting import fitted
-from plugin.worker.messages import IdentityAnswer, Missing, Need, NeedIdentity, Render, Result
-from plugin.worker.schema import ProtocolError
+from plugin.worker.protocol import frames
+from plugin.worker.protocol.connection import Connection
+from plugin.worker.protocol.failures import FrameFailed, exception, kind_of
+from plugin.worker.protocol.fitting import fitted
+from plugin.worker.protocol.messages import IdentityAnswer, Missing, Need, NeedIdentity, Render, Result
+from plugin.worker.protocol.schema import ProtocolError
 
 log = logging.getLogger(__name__)
 

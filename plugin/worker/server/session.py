@@ -7,14 +7,12 @@ import threading
 from typing import Protocol
 
 from nodes.errors import ParameterError
-from plugin.worker import frames
-from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.connection import Connection
-from plugin.worker.failures import exception
-from plugin.worker.fields import ClientStatus
-from plugin.worker.inputs import Needs
-from plugin.worker.jobs import Job
-from plugin.worker.messages import (
+from plugin.worker.protocol import frames
+from plugin.worker.protocol.buffers import Buffer, Outgoing
+from plugin.worker.protocol.connection import Connection
+from plugin.worker.protocol.failures import exception
+from plugin.worker.protocol.fields import ClientStatus
+from plugin.worker.protocol.messages import (
     AskStatus,
     Cancel,
     Failed,
@@ -27,9 +25,11 @@ from plugin.worker.messages import (
     Status,
     Stop,
 )
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import Wire
-from plugin.worker.words import in_labels
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire
+from plugin.worker.server.inputs import Needs
+from plugin.worker.server.jobs import Job
+from plugin.worker.server.words import in_labels
 
 MAX_JOBS = 16
 log = logging.getLogger(__name__)

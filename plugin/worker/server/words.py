@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from models.wording import Door, spelled, values
 from nodes import catalogue
-from plugin.worker.fitting import fitted
-from plugin.worker.messages import Failed, Message, Note, Result
+from plugin.worker.protocol.fitting import fitted
+from plugin.worker.protocol.messages import Failed, Message, Note, Result
 
 
 def in_labels(message: Message) -> Message:

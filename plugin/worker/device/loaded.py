@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 
 from models.weights import WeightsRef
-from plugin.worker.fields import ModelStatus
-from plugin.worker.fitting import fitted_record
+from plugin.worker.protocol.fields import ModelStatus
+from plugin.worker.protocol.fitting import fitted_record
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,12 @@ from models.weights import WeightsFacts, WeightsRef
 from nodes.engine import Params
 from nodes.errors import ParameterError
 from nodes.face import Face
-from plugin.worker import memory
-from plugin.worker.compiling import compiled
-from plugin.worker.fields import ModelStatus
-from plugin.worker.inputs import JobInputs
-from plugin.worker.kept import Kept
-from plugin.worker.loaded import ModelKey, model_status
-from plugin.worker.threads import Threads
+from plugin.worker.device import memory
+from plugin.worker.device.compiling import compiled
+from plugin.worker.device.kept import Kept
+from plugin.worker.device.loaded import ModelKey, model_status
+from plugin.worker.device.threads import Threads
+from plugin.worker.protocol.fields import ModelStatus
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -36,9 +35,9 @@ def _check_cancelled(module: nn.Module, arguments: Any) -> None:
     """Stops a network between two layers once nobody wants the frame; compilers see nothing of it."""
     if torch.compiler.is_compiling():
         return
-    inputs: JobInputs | None = getattr(_current, "inputs", None)
-    if inputs is not None:
-        inputs.check_cancelled()
+    check: Callable[[], None] | None = getattr(_current, "check", None)
+    if check is not None:
+        check()
 
 
 @functools.cache
@@ -58,8 +57,11 @@ class Accelerator:
         _watch_networks()
         self._looked_into: dict[str, WeightsRef] = {}
 
-    def for_job(self, face: Face, params: Params, inputs: JobInputs, note: Callable[[str], None]) -> JobDevice:
-        return JobDevice(self, face, params, inputs, note)
+    def for_job(
+        self, face: Face, params: Params, check_cancelled: Callable[[], None], note: Callable[[str], None]
+    ) -> JobDevice:
+        """The device as a job sees it; networks call `check_cancelled` as they go, `note` tells the user."""
+        return JobDevice(self, face, params, check_cancelled, note)
 
     def find_weights(self, ask: Ask, node: str) -> WeightsRef:
         """What a name, a file or nothing stands for, with its network known. Raises WeightsError."""
@@ -108,12 +110,12 @@ class JobDevice:
         accelerator: Accelerator,
         face: Face,
         params: Params,
-        inputs: JobInputs,
+        check_cancelled: Callable[[], None],
         note: Callable[[str], None],
     ) -> None:
         self._accelerator = accelerator
         self._face = face
-        self._inputs = inputs
+        self._check_cancelled = check_cancelled
         self._note = note
         self._used: set[Hashable] = set()
         self._answers: dict[Ask, WeightsRef] = {}
@@ -145,14 +147,14 @@ class JobDevice:
         """Runs an engine's render in the computing thread."""
 
         def computing() -> T:
-            _current.inputs = self._inputs
+            _current.check = self._check_cancelled
             if self.torch_device.type == "cpu":
                 memory.limit_growth()
             try:
                 with torch.inference_mode():
                     return work()
             finally:
-                _current.inputs = None
+                _current.check = None
                 self._accelerator.kept.measure(self._used)
                 memory.trim_if_swollen()
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from plugin.worker import system
-from plugin.worker.schema import ProtocolError
+from plugin.worker.protocol import system
+from plugin.worker.protocol.schema import ProtocolError
 
 ALIGNMENT = 64
 _PAGE = mmap.PAGESIZE

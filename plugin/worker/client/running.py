@@ -13,11 +13,12 @@ from typing import Any
 import psutil
 
 from nodes.errors import WorkerError
-from plugin.worker import identity, lifecycle, paths
-from plugin.worker.connection import receive_now, send_now
-from plugin.worker.messages import AskStatus, Hello, Status, Stop
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import Wire
+from plugin.worker.client import lifecycle
+from plugin.worker.protocol import identity, paths
+from plugin.worker.protocol.connection import receive_now, send_now
+from plugin.worker.protocol.messages import AskStatus, Hello, Status, Stop
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire
 
 ANSWER_SECONDS = 20.0
 KIND_SECONDS = 5.0

@@ -11,10 +11,10 @@ from typing import Any
 from nodes.errors import Cancelled, ParameterError
 from nodes.footage.frame import Frame
 from nodes.frame_runs import FrameRuns, frames_there
-from plugin.worker.fields import Span
-from plugin.worker.messages import Need, NeedIdentity, Render
-from plugin.worker.schema import ProtocolError
-from plugin.worker.turns import Place
+from plugin.worker.protocol.fields import Span
+from plugin.worker.protocol.messages import Need, NeedIdentity, Render
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.server.turns import Place
 
 AHEAD = 6
 STEPS_AHEAD = 2

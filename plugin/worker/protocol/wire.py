@@ -16,9 +16,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from plugin.worker import system
-from plugin.worker.fields import MAX_PAYLOAD, VERSION
-from plugin.worker.schema import ProtocolError
+from plugin.worker.protocol import system
+from plugin.worker.protocol.fields import MAX_PAYLOAD, VERSION
+from plugin.worker.protocol.schema import ProtocolError
 
 HEADER = struct.Struct("<4sHHIHH")
 MAGIC = b"CPWK"

@@ -24,13 +24,15 @@ from typing import Any
 from models.wording import said
 from nodes.errors import Cancelled, WorkerError
 from nodes.frame_runs import FrameRuns
-from plugin.worker import lifecycle, paths
-from plugin.worker.client_job import Job, Sources, fetch
-from plugin.worker.connection import Connection
-from plugin.worker.failures import FrameFailed, Unusable
-from plugin.worker.fields import MAX_STEPS, Span
-from plugin.worker.fitting import fitted_name
-from plugin.worker.messages import (
+from plugin.worker.client import lifecycle
+from plugin.worker.client.job import Job, Sources, fetch
+from plugin.worker.client.running import status_of_running, stop_running
+from plugin.worker.protocol import paths
+from plugin.worker.protocol.connection import Connection
+from plugin.worker.protocol.failures import FrameFailed, Unusable
+from plugin.worker.protocol.fields import MAX_STEPS, Span
+from plugin.worker.protocol.fitting import fitted_name
+from plugin.worker.protocol.messages import (
     AskStatus,
     Cancel,
     Failed,
@@ -45,9 +47,8 @@ from plugin.worker.messages import (
     Stop,
     Welcome,
 )
-from plugin.worker.running import status_of_running, stop_running
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import Wire
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire
 
 RESTARTS = 2
 BYSTANDER_RESTARTS = 10

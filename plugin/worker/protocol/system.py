@@ -15,7 +15,7 @@ import stat
 import struct
 from collections.abc import Sequence
 
-from plugin.worker.schema import ProtocolError
+from plugin.worker.protocol.schema import ProtocolError
 
 # Python ignores the signal that a lost peer would send elsewhere.
 SEND_FLAGS = getattr(socket, "MSG_NOSIGNAL", 0)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from plugin.worker.buffers import Buffer, Incoming, Outgoing
-from plugin.worker.codec import decode, encode
-from plugin.worker.fields import BufferRef
-from plugin.worker.messages import Forget, FrameAnswer, Message, Release, Result
-from plugin.worker.schema import ProtocolError
-from plugin.worker.wire import Wire, close_all
+from plugin.worker.protocol.buffers import Buffer, Incoming, Outgoing
+from plugin.worker.protocol.codec import decode, encode
+from plugin.worker.protocol.fields import BufferRef
+from plugin.worker.protocol.messages import Forget, FrameAnswer, Message, Release, Result
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.wire import Wire, close_all
 
 # Messages that wait for a peer that does not read; whoever reads at all never has so many.
 MOST_WAITING = 4096

@@ -12,12 +12,12 @@ from nodes.footage.colour import by_name
 from nodes.footage.colour_space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
-from plugin.worker.buffers import Buffer, Outgoing
-from plugin.worker.fields import MOST_WEIGHTS, Box, Colour, Image
-from plugin.worker.fitting import fitted_facts, fitted_name, fitted_notes, fitted_record
-from plugin.worker.messages import FrameAnswer, Result
-from plugin.worker.schema import ProtocolError
-from plugin.worker.shared_memory import aligned
+from plugin.worker.protocol.buffers import Buffer, Outgoing
+from plugin.worker.protocol.fields import MOST_WEIGHTS, Box, Colour, Image
+from plugin.worker.protocol.fitting import fitted_facts, fitted_name, fitted_notes, fitted_record
+from plugin.worker.protocol.messages import FrameAnswer, Result
+from plugin.worker.protocol.schema import ProtocolError
+from plugin.worker.protocol.shared_memory import aligned
 
 
 def pack(outgoing: Outgoing, arrays: Mapping[str, Pixels]) -> tuple[Buffer, tuple[Image, ...]]:

@@ -7,7 +7,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parents[2]
+HOUSE = Path(__file__).resolve().parents[3]
 _PARTS = ("models", "nodes", "plugin")
 _SUFFIXES = (".py", ".yaml")
 # What a client sends that cannot tell the build but wants the software as it is on disk now.

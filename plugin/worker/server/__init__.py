@@ -1,0 +1,1 @@
+"""The process: takes clients, queues their jobs, fetches frames, answers."""
