@@ -37,9 +37,9 @@ from models import create, weights
 from models.weights.errors import WeightsError
 from nodes import catalogue
 from nodes.errors import CleanplateError, FootageError, FrameError, OutputError, ParameterError, WorkerError
-from nodes.face import Face
+from nodes.faces.face import Face
+from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame
-from nodes.footage.frame_list import format_frames
 from plugin.rendering.arrays import array_footage, is_clip
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import Summary, render_shots

@@ -11,9 +11,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodes import face_common, face_file
 from nodes.errors import FaceError, ParameterError
-from nodes.face import Face
+from nodes.faces import common as face_common
+from nodes.faces import file as face_file
+from nodes.faces.face import Face
 
 HOUSE = Path(__file__).parent
 VARIABLE = "CLEANPLATE_NODE_PATH"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodes.errors import FootageError
-from nodes.face import Face, Input
-from nodes.footage.numbered import sequence_of
+from nodes.faces.face import Face, Input
+from nodes.footage.files.numbered import sequence_of
+from nodes.footage.files.sequence import Sequence
 from nodes.footage.picture import Kind
 from nodes.footage.reader import Alpha, Footage, Missing
-from nodes.footage.sequence import Sequence
 
 
 @dataclass(frozen=True)

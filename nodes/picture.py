@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from nodes.errors import FrameError
-from nodes.footage import colour
 from nodes.footage.association import multiplied
-from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
+from nodes.footage.colour import spaces as colour
+from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.mask_channel import as_mask
 from nodes.footage.window import Window

@@ -17,7 +17,7 @@ from models.weights import WeightsError, WeightsRef, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError, ParameterError
-from nodes.face import layer_names, listed
+from nodes.faces.face import layer_names, listed
 from nodes.footage.frame import Frame
 from nodes.frame_runs import frames_there
 from nodes.ladder import descend

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import OpenImageIO as oiio
 import pytest
 
-from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.colour.space import LINEAR_REC709
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 

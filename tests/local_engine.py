@@ -14,9 +14,9 @@ import models
 from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.engine import Passes
-from nodes.engine_file import create_engine
 from nodes.errors import FootageError
-from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
+from nodes.faces.engine_file import create_engine
+from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 

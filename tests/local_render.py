@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from nodes import face_file
 from nodes.engine import Passes
+from nodes.faces import file as face_file
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from plugin.rendering.render import ShotRender, Summary

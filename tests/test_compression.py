@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from nodes import catalogue
 from nodes.errors import ParameterError
-from nodes.footage import compression
-from nodes.footage.compression import KNOWN, Compression
-from nodes.footage.exr_header import read_header
+from nodes.footage.exr import compression
+from nodes.footage.exr.compression import KNOWN, Compression
+from nodes.footage.exr.header import read_header
+from nodes.footage.exr.making import is_finished
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.frame import Frame
-from nodes.footage.making import is_finished
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import Layer, write_frame
 from plugin.rendering.shot import Shot

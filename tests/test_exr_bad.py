@@ -17,7 +17,7 @@ import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import FootageError
-from nodes.footage.exr_header import MAGIC, MULTIPART, DamagedHeader, parse_header, read_header
+from nodes.footage.exr.header import MAGIC, MULTIPART, DamagedHeader, parse_header, read_header
 from nodes.footage.reader import Footage
 from plugin.worker.protocol.buffers import Outgoing
 from plugin.worker.protocol.codec import encode

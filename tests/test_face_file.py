@@ -1,17 +1,17 @@
 """Faces from files: whatever stands in one, it is a face or one sentence that names the file and the entry."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nodes import face_common, face_file
 from nodes.errors import FaceError
+from nodes.faces import common as face_common
+from nodes.faces import file as face_file
 
-HOUSE = Path(face_file.__file__).parent
+HOUSE = face_common.FILE.parent
 FACES = sorted(path for path in HOUSE.glob("*.yaml") if path != face_common.FILE)
 GOOD = yaml.safe_load(
     """

@@ -10,7 +10,7 @@ import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import FootageError, ParameterError
-from nodes.footage.colour_space import LINEAR_REC709, SRGB
+from nodes.footage.colour.space import LINEAR_REC709, SRGB
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from tests.footage_files import noise, write, write_parts

@@ -12,7 +12,7 @@ import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import FootageError, ParameterError
-from nodes.footage import exr_attributes
+from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
@@ -155,7 +155,7 @@ def test_identity_of_picked_frames(shot: str) -> None:
 
 def test_a_still_counts_once(shot: str, monkeypatch: pytest.MonkeyPatch) -> None:
     still = Footage(shot.replace("####", "1001"))
-    monkeypatch.setattr("nodes.footage.identity._digest", lambda before, stamp: stamp)
+    monkeypatch.setattr("nodes.footage.files.identity._digest", lambda before, stamp: stamp)
     assert still.identity(1, 20_240_131) == still.identity(-5, 1) == still.identity_of([7, 9])
 
 

@@ -16,18 +16,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nodes.errors import FrameError, OutputError, ParameterError
-from nodes.face import layer_names
-from nodes.footage import atomic_file, exr_attributes
-from nodes.footage.colour import by_name
-from nodes.footage.compression import KNOWN
-from nodes.footage.exr_encoder import to_half
-from nodes.footage.exr_header import read_header
+from nodes.faces.face import layer_names
+from nodes.footage import atomic_file
+from nodes.footage.colour.spaces import by_name
+from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage.exr.compression import KNOWN
+from nodes.footage.exr.encoder import to_half
+from nodes.footage.exr.header import read_header
+from nodes.footage.exr.making import Making, is_finished, read_making
+from nodes.footage.exr.seal import SEAL, is_untouched
 from nodes.footage.frame import Frame
-from nodes.footage.making import Making, is_finished, read_making
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.preview import to_preview, write_preview
 from nodes.footage.reader import Footage
-from nodes.footage.seal import SEAL, is_untouched
 from nodes.footage.window import Window
 from nodes.footage.writer import Layer, pass_layer, write_frame
 from tests.footage_files import frame_of, noise, write

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nodes import catalogue
 from nodes.errors import FootageError, ParameterError
+from nodes.footage.files.numbered import numbered, sequence_of
 from nodes.footage.frame import Frame
-from nodes.footage.numbered import numbered, sequence_of
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame

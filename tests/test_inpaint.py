@@ -13,9 +13,9 @@ from models.weights import WeightsError
 from nodes.errors import CleanplateError, FrameError
 from nodes.filling.mask import find_holes
 from nodes.filling.shot import Look
-from nodes.footage import colour
-from nodes.footage.colour import by_name
-from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.colour import spaces as colour
+from nodes.footage.colour.space import LINEAR_REC709
+from nodes.footage.colour.spaces import by_name
 from nodes.footage.window import Window
 
 RNG = np.random.default_rng(11)

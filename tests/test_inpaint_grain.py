@@ -6,7 +6,7 @@ import pytest
 
 from nodes.filling.grain import Grain, grained, measure
 from nodes.filling.seen import Seen
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.window import Window
 
 RNG = np.random.default_rng(8)

@@ -15,10 +15,10 @@ from local_engine import ArrayInputs, picture
 
 from nodes.errors import FrameError, ParameterError
 from nodes.filling.mask import find_holes
-from nodes.footage.colour_space import SRGB
+from nodes.footage.colour.space import SRGB
+from nodes.footage.colour.transfer import decode
 from nodes.footage.mask_channel import as_mask, only_channel
 from nodes.footage.reader import Footage
-from nodes.footage.transfer import decode
 from nodes.footage.window import Window
 from tests.footage_files import write
 

@@ -23,7 +23,7 @@ from ofx_host.isolated import isolated
 from ofx_host.plugin import Refused
 from ofx_host.profiles import FILTER, NATRON, PLAIN
 
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 
 FRAMES = range(FIRST, LAST + 1)
 

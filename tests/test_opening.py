@@ -13,7 +13,7 @@ from local_engine import picture
 
 from nodes import catalogue
 from nodes.errors import FootageError, ParameterError
-from nodes.footage.colour import by_name
+from nodes.footage.colour.spaces import by_name
 from nodes.footage.reader import Footage
 from nodes.opening import reading, split_layer
 from plugin.cli import render

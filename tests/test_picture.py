@@ -8,8 +8,8 @@ from local_engine import picture
 
 from nodes import picture as p
 from nodes.errors import FrameError
-from nodes.footage.colour import by_name, to_linear_rec709
-from nodes.footage.colour_space import LINEAR_REC709, SRGB, ColourSpace
+from nodes.footage.colour.space import LINEAR_REC709, SRGB, ColourSpace
+from nodes.footage.colour.spaces import by_name, to_linear_rec709
 from nodes.footage.window import Window
 
 ACESCG = ColourSpace(

@@ -12,9 +12,9 @@ import OpenImageIO as oiio
 import pytest
 
 from nodes.errors import OutputError, ParameterError
-from nodes.footage.exr_header import read_header
+from nodes.footage.exr.header import read_header
+from nodes.footage.exr.seal import is_untouched
 from nodes.footage.reader import Footage
-from nodes.footage.seal import is_untouched
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from plugin.cli.demo import _described, _refuse_others

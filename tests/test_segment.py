@@ -16,8 +16,8 @@ from models.hrnet_ocr import OCROutput, normalize, resize_logits
 from models.hrnet_ocr.heads import MEAN, STD
 from models.tiles import blended, spans
 from nodes import catalogue
-from nodes.engine_file import create_engine
 from nodes.errors import ParameterError
+from nodes.faces.engine_file import create_engine
 from nodes.footage.window import Window
 from nodes.picture import srgb_encode
 from nodes.segmenting.mattes import levels, snapped

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodes.errors import FootageError, ParameterError
-from nodes.footage.frame_list import format_frames, parse_frames
-from nodes.footage.sequence import Sequence
+from nodes.footage.files.frame_list import format_frames, parse_frames
+from nodes.footage.files.sequence import Sequence
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.footage import icc, primaries
 from nodes.footage.association import multiplied
-from nodes.footage.colour import by_name, to_linear_rec709
-from nodes.footage.colour_space import LINEAR_REC709, SRGB
+from nodes.footage.colour import icc, primaries
+from nodes.footage.colour.space import LINEAR_REC709, SRGB
+from nodes.footage.colour.spaces import by_name, to_linear_rec709
+from nodes.footage.colour.transfer import decode
 from nodes.footage.linearise import linearised
-from nodes.footage.orientation import turned, turned_window
 from nodes.footage.reader import Footage
-from nodes.footage.transfer import decode
+from nodes.footage.stills.orientation import turned, turned_window
 from nodes.footage.window import Window
 from tests.footage_files import SHARED, Array, needs_shared, noise, write
 

@@ -15,10 +15,11 @@ from local_engine import ArrayInputs, LocalDevice, picture, render
 from worker_tools import own_runtime
 
 from install import machine
-from nodes import catalogue, face_file
-from nodes.engine_file import asked, checked, create_engine
+from nodes import catalogue
 from nodes.errors import FaceError, ParameterError
-from nodes.face import Input, Parameter, Pass
+from nodes.faces import file as face_file
+from nodes.faces.engine_file import asked, checked, create_engine
+from nodes.faces.face import Input, Parameter, Pass
 from nodes.footage.reader import Footage
 from plugin.cli.main import main
 from plugin.ofx import generate

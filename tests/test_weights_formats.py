@@ -21,7 +21,7 @@ from models.weights import registry
 from models.weights.fetching import fetch
 from models.weights.identify import signature
 from nodes import catalogue
-from nodes.engine_file import create_engine
+from nodes.faces.engine_file import create_engine
 from plugin.worker.device.accelerator import Accelerator
 from plugin.worker.device.loaded import ModelKey
 

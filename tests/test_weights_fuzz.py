@@ -17,8 +17,8 @@ from test_weights_hostile import commands
 from models import weights
 from models.weights import WeightsError
 from models.weights.errors import BadFile
-from models.weights.legacy_reader import MAGIC
-from models.weights.pickle_reader import read_pickle
+from models.weights.formats.legacy_reader import MAGIC
+from models.weights.formats.pickle_reader import read_pickle
 
 _SAMPLES = {
     "zip": GOOD,

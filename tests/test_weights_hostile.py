@@ -15,7 +15,7 @@ from test_weights_damage import DAMAGE, archive
 
 from models import weights
 from models.weights import WeightsError
-from models.weights.checkpoint import Checkpoint
+from models.weights.formats.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[1]
 

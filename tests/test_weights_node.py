@@ -21,9 +21,9 @@ from models.weights import WeightsError, WeightsFacts, registry
 from nodes import catalogue
 from nodes.engine import Passes
 from nodes.errors import ParameterError
+from nodes.footage.files.sequence import Sequence
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from nodes.network import choose_other_half, choose_weights

@@ -19,8 +19,8 @@ import models
 from models import weights
 from models.weights import WeightsError, registry
 from models.weights.fit import _finite, choose, plan
+from models.weights.formats.tree import unwrapped
 from models.weights.identify import signature
-from models.weights.tree import unwrapped
 
 
 @pytest.fixture(autouse=True)

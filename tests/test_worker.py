@@ -19,7 +19,7 @@ import pytest
 from worker_tools import Footage, own_runtime, picture, wait_for, worker_pids
 
 from nodes.errors import Cancelled, CleanplateError, FootageError, FrameError, ParameterError, WorkerError
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour.space import ColourSpace
 from nodes.footage.frame import Frame
 from plugin.worker.client import lifecycle
 from plugin.worker.client.worker import Worker, status_of_running

@@ -11,7 +11,7 @@ import pytest
 from worker_tools import NODES, Footage, own_runtime, picture
 
 from nodes.errors import FootageError, ParameterError
-from nodes.footage.colour import by_name
+from nodes.footage.colour.spaces import by_name
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame

@@ -11,10 +11,10 @@ Example:
 
 from __future__ import annotations
 
-from models.weights.checkpoint import load_state_dict, open_checkpoint
 from models.weights.errors import WeightsError
 from models.weights.facts import WeightsFacts
 from models.weights.fit import fit
+from models.weights.formats.checkpoint import load_state_dict, open_checkpoint
 from models.weights.identify import Guess, identify
 from models.weights.importing import Imported, import_file, save
 from models.weights.loading import build, complete, load_model_weights

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from models.weights import hashes, registry, store
-from models.weights.checkpoint import SUFFIXES
 from models.weights.download import Gone, Policy, Unreachable, download
 from models.weights.errors import WeightsError
+from models.weights.formats.checkpoint import SUFFIXES
 from models.weights.importing import Imported, import_file
 from models.weights.reference import resolve
 from models.weights.registry import Entry

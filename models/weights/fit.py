@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.weights import registry
 from models.weights.errors import WeightsError
+from models.weights.formats.tree import unwrapped
 from models.weights.identify import (
     A_COPY,
     COUNTER,
@@ -21,7 +22,6 @@ from models.weights.identify import (
     signature,
     solvable,
 )
-from models.weights.tree import unwrapped
 
 if TYPE_CHECKING:
     from torch import Tensor

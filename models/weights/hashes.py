@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from models.weights import store
-from models.weights.checkpoint import naming, open_file
 from models.weights.errors import WeightsError
+from models.weights.formats.checkpoint import naming, open_file
 
 _PIECE = 1 << 20
 _KEPT = 500

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import models
 from models.weights import registry
-from models.weights.tree import unwrapped
+from models.weights.formats.tree import unwrapped
 
 COUNTER = "num_batches_tracked"
 # Wrappers with averaged values, in the order of taking them: those, the network's own, and what only looks like it.

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from models.weights import hashes, naming, registry, store
-from models.weights.arrays import ITEM_SIZE
-from models.weights.checkpoint import Checkpoint, open_checkpoint
 from models.weights.errors import WeightsError
 from models.weights.fit import Plan, choose, plan, read
+from models.weights.formats.arrays import ITEM_SIZE
+from models.weights.formats.checkpoint import Checkpoint, open_checkpoint
+from models.weights.formats.safetensors_file import layout_order, write
 from models.weights.header import check_options, options_in
 from models.weights.identify import Guess, describe, seems_to_be, signature, values_taken
 from models.weights.reference import WeightsRef, resolve
 from models.weights.registry import Entry
-from models.weights.safetensors_file import layout_order, write
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import models
 from models.weights import registry
-from models.weights.checkpoint import Checkpoint, open_checkpoint
 from models.weights.errors import WeightsError
 from models.weights.fit import choose, plan, read
+from models.weights.formats.checkpoint import Checkpoint, open_checkpoint
 from models.weights.hashes import digest
 from models.weights.header import check_options
 from models.weights.identify import values_taken

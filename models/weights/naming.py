@@ -7,8 +7,8 @@ from pathlib import Path
 
 import models
 from models.weights import registry, store
-from models.weights.checkpoint import SUFFIXES
 from models.weights.errors import WeightsError
+from models.weights.formats.checkpoint import SUFFIXES
 from models.weights.registry import Entry
 
 

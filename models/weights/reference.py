@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from models.weights import hashes, registry, remedies, store
-from models.weights.checkpoint import SUFFIXES, open_file
 from models.weights.errors import BadFile, WeightsError
 from models.weights.facts import WeightsFacts
+from models.weights.formats.checkpoint import SUFFIXES, open_file
+from models.weights.formats.safetensors_file import read_metadata
 from models.weights.header import options_in
-from models.weights.safetensors_file import read_metadata
 from models.wording import parameter
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nodes.aligning.dense import Agreement, Level, agreement, significance
 from nodes.aligning.gain import NO_GAIN, Gain, estimate_gain
 from nodes.aligning.grid import Floats, Mask, Matrix, Size, corners, grid_matrix, resized, transform_points, warp
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 
 MAX_SHIFT = 0.2
 MIN_SUPPORT = 0.1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodes.aligning.grid import Floats, Mask
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 
 # Light from which on highlights are rolled off, if there are any above 1.
 KNEE = 0.6

@@ -18,7 +18,7 @@ from nodes.filling.choosing import choose_network
 from nodes.filling.exposure import Encoding, choose_encoding
 from nodes.filling.networks import Chosen
 from nodes.filling.regions import scale_for, tiles
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 from nodes.ladder import descend
 from nodes.network import run_guarded
 

@@ -20,8 +20,8 @@ from nodes.filling.mask import hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, median_of_seen
 from nodes.filling.shot import Look, Shot
+from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame
-from nodes.footage.transfer import encode
 from nodes.footage.window import Window
 from nodes.frame_runs import spread
 from nodes.picture import place

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nodes.aligning.grid import Floats, Mask
 from nodes.filling.seen import Seen
-from nodes.footage.transfer import decode, encode
+from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.window import Window
 
 BLOCK = 8

@@ -21,8 +21,8 @@ from nodes.filling.mask import Hole, hidden, holes_of, paint
 from nodes.filling.regions import region_of
 from nodes.filling.seen import Seen, median_of_seen, nothing
 from nodes.filling.shot import Look, Shot
+from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame
-from nodes.footage.transfer import encode
 from nodes.footage.window import Window
 
 SQUARE = 256

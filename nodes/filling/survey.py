@@ -17,9 +17,9 @@ from nodes.filling.mask import hidden
 from nodes.filling.shot import Look, Shot
 from nodes.filling.still_plate import Sample, StillPlate, sample_of
 from nodes.filling.view import light_of
+from nodes.footage.colour.transfer import encode
+from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame
-from nodes.footage.frame_list import format_frames
-from nodes.footage.transfer import encode
 from nodes.footage.window import Window
 from nodes.frame_runs import held
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from nodes.aligning.grid import Floats, Mask
-from nodes.footage import colour
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour import spaces as colour
+from nodes.footage.colour.space import ColourSpace
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from nodes.picture import colour_pixels, without_smallest

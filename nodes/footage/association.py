@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from nodes.footage.colour import from_linear_rec709, to_linear_rec709
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour.space import ColourSpace
+from nodes.footage.colour.spaces import from_linear_rec709, to_linear_rec709
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import SourceMetadata
 

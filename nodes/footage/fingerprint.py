@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Container
 from dataclasses import dataclass, field
 
-from nodes.footage.identity import StandIn
+from nodes.footage.files.identity import StandIn
 from nodes.footage.reader import Footage
 
 _CHAINS = 64

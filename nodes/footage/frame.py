@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
+from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
 from nodes.footage.window import Window
 
 Pixels = npt.NDArray[np.float32]

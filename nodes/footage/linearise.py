@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from nodes.footage.association import premultiplied
-from nodes.footage.colour import to_linear_rec709
-from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.colour.space import LINEAR_REC709
+from nodes.footage.colour.spaces import to_linear_rec709
 from nodes.footage.frame import Frame
 from nodes.footage.metadata import SourceMetadata
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nodes.errors import ParameterError
 from nodes.footage.channel_names import component_of
-from nodes.footage.colour import to_linear_rec709
-from nodes.footage.colour_space import LINEAR_REC709
+from nodes.footage.colour.space import LINEAR_REC709
+from nodes.footage.colour.spaces import to_linear_rec709
 from nodes.footage.frame import Frame, Pixels
 
 # What differs by less is the same everywhere: opaque alpha that went through a resize or a lossy compression.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nodes.errors import FootageError
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour.space import ColourSpace
 from nodes.footage.frame import Pixels
 from nodes.footage.metadata import Attribute
 from nodes.footage.window import FARTHEST, WIDEST, Window

@@ -10,9 +10,9 @@ import OpenImageIO as oiio
 
 from nodes.errors import FootageError
 from nodes.footage.atomic_file import write_file
-from nodes.footage.exr_encoder import scratch_file
+from nodes.footage.colour.transfer import encode
+from nodes.footage.exr.encoder import scratch_file
 from nodes.footage.frame import Pixels
-from nodes.footage.transfer import encode
 
 
 def to_preview(pixels: Pixels, linear: bool = True) -> npt.NDArray[np.uint8]:

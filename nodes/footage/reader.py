@@ -13,21 +13,22 @@ import numpy as np
 
 from models.wording import setting
 from nodes.errors import FootageError, ParameterError
-from nodes.footage import exr_attributes, oiio_input
-from nodes.footage.colour import by_name, identify, is_named
-from nodes.footage.colour_space import LINEAR_REC709, ColourSpace
-from nodes.footage.exr_header import is_exr
-from nodes.footage.exr_reader import read_exr, views_of
+from nodes.footage import oiio_input
+from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
+from nodes.footage.colour.spaces import by_name, identify, is_named
+from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage.exr.exr_reader import read_exr, views_of
+from nodes.footage.exr.header import is_exr
+from nodes.footage.files.frame_list import format_frames
+from nodes.footage.files.identity import Identity, Listing, StandIn
+from nodes.footage.files.sequence import Sequence
 from nodes.footage.frame import Frame
-from nodes.footage.frame_list import format_frames
-from nodes.footage.identity import Identity, Listing, StandIn
 from nodes.footage.layers import view_note
 from nodes.footage.mask_channel import as_mask
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.picture import Choice, Kind, Picture
-from nodes.footage.sequence import Sequence
 from nodes.footage.standing_in import standing_in
-from nodes.footage.still_reader import read_still
+from nodes.footage.stills.still_reader import read_still
 from nodes.footage.window import Window
 
 Missing = Literal["error", "hold", "black"]

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from nodes.errors import FrameError
-from nodes.footage import compression as compressions
 from nodes.footage.atomic_file import write_file
-from nodes.footage.colour_space import ColourSpace
-from nodes.footage.exr_encoder import encode_exr, fill_half, to_half
+from nodes.footage.colour.space import ColourSpace
+from nodes.footage.exr import compression as compressions
+from nodes.footage.exr.encoder import encode_exr, fill_half, to_half
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.pass_attributes import attributes_of

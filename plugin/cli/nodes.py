@@ -10,7 +10,7 @@ import textwrap
 from typing import Any
 
 from nodes import catalogue
-from nodes.face import Face, Parameter
+from nodes.faces.face import Face, Parameter
 
 
 def add_parser(commands: Any) -> None:

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from nodes.errors import ParameterError
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from plugin.cli import render
 from plugin.cli.usage import negative_values_joined
 from plugin.rendering.course import one_course

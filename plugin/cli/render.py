@@ -11,9 +11,9 @@ from typing import Any
 
 from nodes import catalogue
 from nodes.errors import FaceError, ParameterError
-from nodes.face import Face, Parameter
-from nodes.footage.compression import KNOWN, SOURCE
-from nodes.footage.frame_list import format_frames
+from nodes.faces.face import Face, Parameter
+from nodes.footage.exr.compression import KNOWN, SOURCE
+from nodes.footage.files.frame_list import format_frames
 from plugin.cli.words import say_error
 from plugin.rendering.events import progress
 from plugin.rendering.plan import Request, plan

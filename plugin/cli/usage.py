@@ -52,7 +52,7 @@ def _expanded(message: str) -> str:
     files = [word for word in rest.split() if os.path.isfile(word)]
     if kind != "unrecognized arguments" or not files:
         return ""
-    from nodes.footage.numbered import numbered
+    from nodes.footage.files.numbered import numbered
 
     try:
         one = numbered(files[0])

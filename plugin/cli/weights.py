@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from models.weights import Imported, WeightsError, fetching, listing, registry, resolve, store
-from models.weights.checkpoint import SUFFIXES
+from models.weights.formats.checkpoint import SUFFIXES
 from nodes.plain_text import one_line
 from plugin.cli.words import say_error
 

@@ -23,9 +23,9 @@ import psutil
 from models.weights.errors import WeightsError
 from nodes import catalogue
 from nodes.engine import Passes
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from plugin.demo import shot as demo_shot

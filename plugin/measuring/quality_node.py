@@ -11,7 +11,7 @@ import numpy as np
 from models.training.procedural import Composite
 from models.training.procedural.fields import Array
 from nodes import catalogue
-from nodes.footage.colour_space import SRGB
+from nodes.footage.colour.space import SRGB
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from plugin.worker.client.worker import Worker

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from nodes import catalogue
-from nodes.face import Face, Parameter
+from nodes.faces.face import Face, Parameter
 from nodes.opening import space_parameter
 from plugin.ofx.icon import draw_icon
 from plugin.worker.protocol import identity

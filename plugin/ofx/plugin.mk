@@ -19,7 +19,7 @@ OFX_OBJECTS := $(OFX_SOURCES:plugin/ofx/%.cpp=$(OFX_WORK)/%.o) $(OFX_WORK)/faces
 # A studio's faces count as well, those that go away too: the stamp is called after all of them.
 OFX_STUDIO := $(foreach folder,$(subst :, ,$(CLEANPLATE_NODE_PATH)),$(wildcard $(folder)/*.yaml $(folder)/*.yml))
 OFX_NODES := $(OFX_WORK)/nodes-$(shell echo '$(OFX_STUDIO)' | cksum | cut -d' ' -f1)
-OFX_FACES := $(wildcard nodes/*.yaml) $(OFX_STUDIO) $(OFX_NODES) $(wildcard nodes/face*.py) nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
+OFX_FACES := $(wildcard nodes/*.yaml) $(OFX_STUDIO) $(OFX_NODES) $(wildcard nodes/faces/*.py) nodes/catalogue.py plugin/ofx/generate.py plugin/ofx/icon.py
 OFX_COMMON_FLAGS := -std=c++17 -O2 -fvisibility=hidden -ffunction-sections -fdata-sections -Wall -Wextra -Wshadow -Iplugin/ofx -I$(OFX_WORK)
 OFX_FLAGS := $(OFX_COMMON_FLAGS) -g1 -fPIC
 OFX_LINK := -shared -Wl,--version-script=plugin/ofx/exports.map -Wl,-z,relro,-z,now,--gc-sections -Wl,--build-id=none

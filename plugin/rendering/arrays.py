@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nodes.errors import FootageError, ParameterError
-from nodes.face import Face
-from nodes.footage.colour import identify
-from nodes.footage.colour_space import ColourSpace
+from nodes.faces.face import Face
+from nodes.footage.colour.space import ColourSpace
+from nodes.footage.colour.spaces import identify
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.window import Window

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nodes.face import Pass
+from nodes.faces.face import Pass
 from nodes.footage.frame import Frame
 from nodes.footage.metadata import SourceMetadata
 from nodes.footage.writer import DataType

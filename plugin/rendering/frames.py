@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from models.wording import setting
 from nodes.errors import ParameterError
-from nodes.footage.frame_list import format_frames, parse_frames
+from nodes.footage.files.frame_list import format_frames, parse_frames
 from nodes.footage.reader import Footage
 
 # Of more frames than this, and ten times as many as there are files, nobody can have thought.

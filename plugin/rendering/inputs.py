@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodes.errors import FootageError, ParameterError
-from nodes.face import Face
-from nodes.footage.numbered import numbered
+from nodes.faces.face import Face
+from nodes.footage.files.numbered import numbered
 from nodes.footage.reader import Footage
 from nodes.opening import reading, split_layer
 

@@ -10,10 +10,10 @@ from typing import Any
 from models.weights import WeightsFacts
 from nodes import catalogue
 from nodes.errors import ParameterError
-from nodes.face import Face
-from nodes.footage import compression
+from nodes.faces.face import Face
+from nodes.footage.exr import compression
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from nodes.footage.writer import DataType
 from nodes.opening import split_layer
 from plugin.rendering import used_weights

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import astuple
 
+from nodes.footage.exr.making import Making, read_making
 from nodes.footage.fingerprint import Fingerprint, Fingerprints
-from nodes.footage.making import Making, read_making
 from plugin.rendering.shot import Shot
 
 

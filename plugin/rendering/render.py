@@ -17,10 +17,11 @@ from importlib.metadata import version
 from models.wording import said
 from nodes.engine import Passes
 from nodes.errors import FrameError
-from nodes.face import Pass
-from nodes.footage import compression, writer
+from nodes.faces.face import Pass
+from nodes.footage import writer
+from nodes.footage.exr import compression
+from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame
-from nodes.footage.frame_list import format_frames
 from plugin.rendering import bits, used_weights
 from plugin.rendering.claims import Claims
 from plugin.rendering.events import Progress

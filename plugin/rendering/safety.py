@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from nodes.errors import OutputError, ParameterError
-from nodes.footage.making import Making, read_making
+from nodes.footage.exr.making import Making, read_making
+from nodes.footage.exr.seal import is_untouched
 from nodes.footage.reader import Footage
-from nodes.footage.seal import is_untouched
 
 FileId = tuple[int, int]
 

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nodes.face import Face, Parameter, Pass
-from nodes.footage import compression, writer
+from nodes.faces.face import Face, Parameter, Pass
+from nodes.footage import writer
+from nodes.footage.exr import compression
+from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
-from nodes.footage.sequence import Sequence as FileSequence
 from plugin.rendering.safety import Guard
 
 

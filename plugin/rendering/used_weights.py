@@ -7,7 +7,7 @@ from typing import Any
 
 from models import weights
 from models.weights import WeightsError, WeightsFacts, registry
-from nodes.face import Face
+from nodes.faces.face import Face
 
 
 def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsFacts, ...]:

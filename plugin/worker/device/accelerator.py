@@ -18,7 +18,7 @@ from models import weights as registry
 from models.weights import WeightsFacts, WeightsRef
 from nodes.engine import Params
 from nodes.errors import ParameterError
-from nodes.face import Face
+from nodes.faces.face import Face
 from plugin.worker.device import memory
 from plugin.worker.device.compiling import compiled
 from plugin.worker.device.kept import Kept

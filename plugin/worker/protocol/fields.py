@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from models.weights.facts import WeightsFacts
-from nodes.footage.frame_list import FIRST_FRAME, LAST_FRAME
+from nodes.footage.files.frame_list import FIRST_FRAME, LAST_FRAME
 from nodes.footage.window import FARTHEST, WIDEST
 from plugin.worker.protocol.schema import boolean, integer, listed, matching, number, text, word
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nodes.engine import Passes
-from nodes.footage.colour import by_name
-from nodes.footage.colour_space import ColourSpace
+from nodes.footage.colour.space import ColourSpace
+from nodes.footage.colour.spaces import by_name
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from plugin.worker.protocol.buffers import Buffer, Outgoing

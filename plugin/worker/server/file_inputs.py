@@ -9,7 +9,7 @@ from typing import Any
 
 from models import wording
 from nodes.errors import FootageError, ParameterError
-from nodes.face import Face
+from nodes.faces.face import Face
 from nodes.footage.frame import Frame
 from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import only_channel

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from nodes.engine import Engine, Passes
-from nodes.engine_file import asked, checked
-from nodes.face import Face
+from nodes.faces.engine_file import asked, checked
+from nodes.faces.face import Face
 from nodes.footage.frame import Frame
 from plugin.worker.protocol import frames
 from plugin.worker.protocol.buffers import Buffer, Outgoing

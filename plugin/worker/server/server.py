@@ -15,8 +15,8 @@ import torch
 
 from nodes import catalogue
 from nodes.engine import Engine
-from nodes.engine_file import create_engine
-from nodes.face import Face
+from nodes.faces.engine_file import create_engine
+from nodes.faces.face import Face
 from plugin.worker.device import memory
 from plugin.worker.device.accelerator import Accelerator
 from plugin.worker.device.threads import Threads

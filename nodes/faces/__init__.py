@@ -1,0 +1,1 @@
+"""Faces: what a compositor sees of a node, read from YAML and checked key by key, and the engine that belongs to it."""
