@@ -1,5 +1,7 @@
 """Which frames are rendered: lists, holes, steps, and a source that is named by one file."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from nodes.footage.writer import write_frame
 from nodes.opening import reading
 from plugin.rendering.frames import frames_to_render, step
 from plugin.rendering.inputs import one_for_all, open_footage
+from plugin.rendering.plan import Request, plan
 
 
 def touch(folder, *names):
@@ -146,3 +149,22 @@ def test_a_mask_that_is_one_of_many_is_said_to_be_used_at_every_frame(tmp_path):
     assert note.startswith(f"--mask {tmp_path}/m.0002.exr is one of 2 numbered files and is used at every frame; ")
     given["mask"] = str(tmp_path / "m.####.exr")
     assert one_for_all(face, open_footage(face, given, face.parse({}))) == ()
+
+
+def test_one_file_into_one_file_is_one_picture_whatever_lies_beside_it(tmp_path):
+    """Pictures called photo_1.jpg and photo_2.jpg are no shot to who names one of them and one result."""
+    for number in (3, 4):
+        pixels = np.full((4, 6, 3), number, np.float32)
+        window = Window(0, 0, 6, 4)
+        write_frame(
+            str(tmp_path / f"photo_{number}.exr"), [("", "RGB", pixels)], Frame(pixels, tuple("RGB"), window, window)
+        )
+    source, mask = str(tmp_path / "photo_3.exr"), str(tmp_path / "photo_4.exr")
+    request = Request(
+        "inpaint", {"source": source, "mask": mask}, str(tmp_path / "out.exr"), settings={"model": "smooth"}
+    )
+    shot = plan(request).shot
+    assert list(shot.frames) == [3]
+    assert shot.footage["Source"].frame(3).pixels[0, 0, 0] == 3
+    with pytest.raises(FootageError, match=r"photo_3\.exr is one of 2 numbered files"):
+        plan(dataclasses.replace(request, out=str(tmp_path / "out.####.exr")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.faces.face import Face
 from nodes.footage.exr import compression
+from nodes.footage.files.numbered import numbered
 from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
 from nodes.footage.writer import DataType
@@ -62,6 +64,8 @@ def plan(request: Request) -> Plan:
     if settings.get("weights"):
         settings["weights"] = _absolute_if_file(settings["weights"])
     params = face.parse(settings)
+    if (frame := _one_picture(request, face)) is not None:
+        request, params["stillSource"] = dataclasses.replace(request, frames=str(frame)), True
     compression.parse(request.compression)
     views = [(one, out, open_footage(face, request.footage, one)) for one, out in _views(request, face, params)]
     chosen = used_weights.planned(face, params)
@@ -70,6 +74,15 @@ def plan(request: Request) -> Plan:
         shot.guard.refuse(path for one in shots for frame in one.frames for path in one.paths(frame))
     notes = dict.fromkeys(note for shot in shots if len(shot.frames) > 1 for note in one_for_all(face, shot.footage))
     return Plan(shots, chosen, params["device"], tuple(notes))
+
+
+def _one_picture(request: Request, face: Face) -> int | None:
+    """The number of the one file that goes into one file: who names two files means a picture, and no sequence."""
+    source, _ = split_layer(request.footage.get(face.inputs[0].option, ""))
+    if request.frames is not None or not os.path.isfile(source) or not FileSequence.parse(request.out).is_still:
+        return None
+    found = numbered(source)
+    return found.frame if found is not None and found.others else None
 
 
 def _views(request: Request, face: Face, params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], FileSequence]]:
