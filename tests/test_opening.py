@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nodes.footage.colour.spaces import by_name
 from nodes.footage.reader import Footage
 from nodes.opening import reading, split_layer
 from plugin.cli import render
-from plugin.cli.remove import _options
+from plugin.cli.usage import negative_values_joined
 from plugin.rendering.arrays import array_footage
 from plugin.rendering.inputs import open_footage
 from plugin.rendering.plan import Request, plan
@@ -28,7 +29,9 @@ MATTE, FILL = catalogue.find("background-matte"), catalogue.find("inpaint")
 
 
 def planned(*arguments: str) -> Any:
-    return plan(render.request_of(_options(*arguments)))
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    render.add_parser(parser.add_subparsers())
+    return plan(render.request_of(parser.parse_args(negative_values_joined(["render", *arguments]))))
 
 
 @pytest.fixture

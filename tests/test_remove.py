@@ -1,5 +1,6 @@
 """`cleanplate remove`: Segment's matte becomes Inpaint's mask, with real files and the real worker."""
 
+import argparse
 import re
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from segment_shot import write_shot
 from shell import Shell
 
+from nodes import catalogue
 from nodes.footage.reader import Footage
+from plugin.cli import remove
 from plugin.cli.demo import write_rigs
 from plugin.cli.remove import mask_pattern
 
@@ -105,3 +108,28 @@ def test_the_bundled_weights_clean_a_generated_shot(shell):
 )  # fmt: skip
 def test_masks_lie_beside_the_result(out, masks):
     assert mask_pattern(out) == masks
+
+
+def test_it_takes_what_its_two_nodes_take():
+    """Options of one node, of both, and how files are written; what is given of one node stays that node's."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    remove.add_parser(parser.add_subparsers())
+    options = parser.parse_args(
+        ["remove", "--source", "a.####.exr", "--out", "b.####.exr", "--frames", "1-4", "--input-space", "ACEScg",
+         "--weights", "big_lama", "--mode", "follow", "--passes", "clean,filled", "--bit-depth", "float",
+         "--compression", "piz", "--overwrite", "--mask-space", "sRGB", "--view", "right", "--device", "cpu",
+         "--find", "weights=own", "threshold=0.4", "--set", "grow=5"]
+    )  # fmt: skip
+    find, fill = remove.requests_of(options, "m.####.exr")
+    assert (find.node, find.out, find.passes, find.bit_depth) == ("segment", "m.####.exr", ["alpha"], None)
+    assert (fill.node, fill.out, fill.passes, fill.bit_depth) == ("inpaint", "b.####.exr", ["clean", "filled"], "float")
+    for request in (find, fill):
+        assert request.footage == {"source": "a.####.exr"}
+        assert (request.frames, request.compression, request.overwrite) == ("1-4", "piz", True)
+        for name, value in (("inputSpace", "ACEScg"), ("view", "right"), ("device", "cpu")):
+            assert request.settings[name] == value
+        assert catalogue.find(request.node).parse(request.settings)
+    found = {"classes": "wire,marker", "threshold": "0.4", "softness": "0.1", "dropShort": "false", "weights": "own"}
+    assert found.items() <= find.settings.items()
+    assert {"mode": "follow", "grow": "5", "weights": "big_lama", "maskSpace": "sRGB"}.items() <= fill.settings.items()
+    assert not {"mode", "grow", "maskSpace"} & set(find.settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodes.errors import FootageError, ParameterError
@@ -180,6 +180,9 @@ def test_paths_are_read_back(frame: int, token: str, before: str, after: str) ->
 
 
 @given(st.text("ad0149%#@$F{}<>*?[]VPv./é\udce9", min_size=1, max_size=12), st.integers(-999, 99999))
+@example("#%d", 10)
+@example("#0#", 900)
+@example("#-#", -1)
 def test_any_path_is_a_pattern_or_a_sentence(text: str, frame: int) -> None:
     """And the file of a frame is the frame's file."""
     try:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import PurePath
 from typing import Any
 
+from nodes import catalogue
 from nodes.errors import ParameterError
 from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
 from plugin.cli import render
-from plugin.cli.usage import negative_values_joined
 from plugin.rendering.course import one_course
-from plugin.rendering.plan import plan
+from plugin.rendering.plan import Request, plan
 from plugin.rendering.safety import Guard
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
+FIND, FILL = "segment", "inpaint"
 FINDING = ("threshold=0.25", "softness=0.1", "dropShort=false")
 
 
@@ -44,9 +46,10 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"
     )
-    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu or cuda:N")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
+    parser.add_argument("--mode", metavar="M", help="of inpaint: per frame, still plate or follow")
+    render.add_writing(parser)
+    both = parser.add_argument_group("parameters of both; weights: of inpaint, --find weights=NAME names segment's")
+    render.add_shorthands(both, map(catalogue.find, (FIND, FILL)))
     parser.set_defaults(run=run)
 
 
@@ -54,34 +57,38 @@ def run(options: argparse.Namespace) -> int:
     masks = options.mask_out or mask_pattern(options.out)
     if os.path.abspath(masks) == os.path.abspath(options.out):
         raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
-    shared = ["--source", options.source, "--device", options.device]
-    shared += ["--frames", options.frames] if options.frames else []
-    shared += ["--json"] if options.json else []
-    shared += ["--overwrite"] if options.overwrite else []
-    found = [f"classes={options.classes}", *FINDING, *options.find]
-    filled = ["--set", *options.set] if options.set else []
-    find = _options("segment", *shared, "--out", masks, "--passes", "alpha", "--set", *found)
-    fill = _options("inpaint", *shared, "--out", options.out, *filled)
+    find, fill = requests_of(options, masks)
     _refuse_outputs(find, fill, masks)
     with one_course(2):
-        status = render.run(find)
+        status = render.render_request(find, options.json)
         # Where a mask could not be made its frame fails here as well, and alone.
-        return render.run(_options("inpaint", *shared, "--mask", masks, "--out", options.out, *filled)) or status
+        filled = dataclasses.replace(fill, footage={**fill.footage, "mask": masks})
+        return render.render_request(filled, options.json) or status
 
 
-def _options(node: str, *arguments: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    render.add_parser(parser.add_subparsers())
-    return parser.parse_args(negative_values_joined(["render", node, *arguments]))
+def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Request]:
+    """What segment and inpaint are asked for, the latter without its mask, which is not there yet."""
+    source = {"source": options.source}
+    finding = render.parameters_of([f"classes={options.classes}", *FINDING, *options.find])
+    filling = render.parameters_of([*([f"mode={options.mode}"] if options.mode else []), *options.set])
+    shared = argparse.Namespace(**{**vars(options), f"{render.SETTING}weights": None})
+    finding |= render.shorthands_of(shared, catalogue.find(FIND), finding, strict=False)
+    filling |= render.shorthands_of(options, catalogue.find(FILL), filling, strict=False)
+    writing = render.writing_of(options)
+    alone = {**writing, "passes": ["alpha"], "bit_depth": None}
+    return (
+        Request(FIND, source, masks, options.frames, finding, **alone),
+        Request(FILL, source, options.out, options.frames, filling, **writing),
+    )
 
 
-def _refuse_outputs(find: argparse.Namespace, fill: argparse.Namespace, masks: str) -> None:
+def _refuse_outputs(find: Request, fill: Request, masks: str) -> None:
     """Checks all that will be written before the first mask is. Raises ParameterError."""
-    plan(render.request_of(find))
-    shot = plan(render.request_of(fill)).shot
-    paths = [path for frame in shot.frames for path in shot.paths(frame)]
-    Guard("--out", {"--mask-out": Footage(masks)}).refuse(paths)
-    shot.guard.refuse_foreign(*paths)
+    plan(find)
+    for shot in plan(fill).shots:
+        paths = [path for frame in shot.frames for path in shot.paths(frame)]
+        Guard("--out", {"--mask-out": Footage(masks)}).refuse(paths)
+        shot.guard.refuse_foreign(*paths)
 
 
 def mask_pattern(out: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nodes import catalogue
@@ -37,6 +37,16 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of the node"
     )
+    add_writing(parser)
+    for face in catalogue.all_faces():
+        for entry in face.inputs:
+            _offer(footage, entry.option, FOOTAGE, "FILE[:LAYER]", entry.hint.replace("%", "%%"))
+    add_shorthands(shorthands, catalogue.all_faces())
+    parser.set_defaults(run=run)
+
+
+def add_writing(parser: argparse.ArgumentParser) -> None:
+    """The options that say how files are written and how the render talks."""
     parser.add_argument("--passes", metavar="A,B", help="passes to write, default: all")
     parser.add_argument(
         "--bit-depth",
@@ -46,14 +56,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--compression", metavar="C[:LEVEL]", default="zip", help=_compression_help())
     parser.add_argument("--overwrite", action="store_true", help="replace files that Cleanplate did not make")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
+
+
+def add_shorthands(group: Any, faces: Iterable[Face]) -> None:
+    """The options that are parameters of these nodes under another name."""
     meanings = _shorthands()
-    for face in catalogue.all_faces():
-        for entry in face.inputs:
-            _offer(footage, entry.option, FOOTAGE, "FILE[:LAYER]", entry.hint.replace("%", "%%"))
-        for option in (option for parameter in face.parameters for option in parameter.options):
-            metavar = "N" if meanings[option].type == "int" else "NAME"
-            _offer(shorthands, option, SETTING, metavar, _first_sentence(meanings[option]))
-    parser.set_defaults(run=run)
+    for option in (option for face in faces for parameter in face.parameters for option in parameter.options):
+        metavar = "N" if meanings[option].type == "int" else "NAME"
+        _offer(group, option, SETTING, metavar, _first_sentence(meanings[option]))
 
 
 def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
@@ -63,8 +73,13 @@ def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    planned = plan(request_of(options))
-    report = progress(options.json, sum(len(shot.frames) for shot in planned.shots))
+    return render_request(request_of(options), options.json)
+
+
+def render_request(request: Request, as_json: bool) -> int:
+    """Renders what is asked for and says how it goes; the exit status."""
+    planned = plan(request)
+    report = progress(as_json, sum(len(shot.frames) for shot in planned.shots))
     for facts in planned.weights:
         report.event("weights", **vars(facts))
     for note in planned.notes:
@@ -85,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         report.close()
     if summary.failed:
         failed = format_frames(summary.failed)
-        say_error(f"frames {failed} are not on disk, for the reasons above", options.json)
+        say_error(f"frames {failed} are not on disk, for the reasons above", as_json)
         return 1
     return 0
 
@@ -96,18 +111,19 @@ def request_of(options: argparse.Namespace) -> Request:
     given = {
         name.removeprefix(FOOTAGE): value for name, value in vars(options).items() if name.startswith(FOOTAGE) and value
     }
-    passes = [name.strip() for name in options.passes.split(",")] if options.passes else None
-    return Request(
-        options.node,
-        given,
-        options.out,
-        options.frames,
-        _settings(options),
-        passes,
-        options.bit_depth,
-        options.compression,
-        options.overwrite,
-    )
+    settings = parameters_of(options.set)
+    settings |= shorthands_of(options, catalogue.find(options.node), settings)
+    return Request(options.node, given, options.out, options.frames, settings, **writing_of(options))
+
+
+def writing_of(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_writing` asked, as fields of a Request."""
+    return {
+        "passes": [name.strip() for name in options.passes.split(",")] if options.passes else None,
+        "bit_depth": options.bit_depth,
+        "compression": options.compression,
+        "overwrite": options.overwrite,
+    }
 
 
 def _refuse_taken_options(face: Face, offered: Mapping[str, Any]) -> None:
@@ -120,24 +136,34 @@ def _refuse_taken_options(face: Face, offered: Mapping[str, Any]) -> None:
             )
 
 
-def _settings(options: argparse.Namespace) -> dict[str, str]:
+def parameters_of(entries: Iterable[str]) -> dict[str, str]:
+    """Parameters as `--set NAME=VALUE` gives them. Raises ParameterError."""
     settings = {}
-    for entry in options.set:
+    for entry in entries:
         name, equals, value = entry.partition("=")
         if not equals:
             raise ParameterError(f"--set takes NAME=VALUE, not '{entry}'")
         settings[name.strip()] = value
-    face = catalogue.find(options.node)
+    return settings
+
+
+def shorthands_of(
+    options: argparse.Namespace, face: Face, given: Mapping[str, str], strict: bool = True
+) -> dict[str, str]:
+    """The parameters that options stand for; what is `given` of one input goes before what is said of all of its kind.
+
+    Raises ParameterError for an option that the node has not, unless it is not `strict`.
+    """
+    settings: dict[str, str] = {}
     for name, value in vars(options).items():
         option = name.removeprefix(SETTING)
         if option == name or value is None:
             continue
         meant = [parameter.name for parameter in face.parameters if option in parameter.options]
-        if not meant:
+        if not meant and strict:
             raise ParameterError(f"{face.command} has no --{option}: it has no input that this could be about")
-        # What is said of one input goes before what is said of all of its kind.
         for parameter_name in meant:
-            if len(meant) == 1 or parameter_name not in settings:
+            if len(meant) == 1 or parameter_name not in {*given, *settings}:
                 settings[parameter_name] = value
     return settings
 

@@ -90,8 +90,10 @@ class Sequence:
         match = re.fullmatch(_regex_of(self.parts, view or _STEREO[0]), path)
         if not match or self.is_still:
             return None
-        frame = int(match["frame"])
-        return frame if self.path(frame, view, "" if self.has_pass else None) == path else None
+        # Where a second place for the number follows, its digits may have been taken for the first one's.
+        digits = match["frame"]
+        numbers = (int(text) for end in range(len(digits), 0, -1) if (text := digits[:end]) != "-")
+        return next((one for one in numbers if self.path(one, view, "" if self.has_pass else None) == path), None)
 
     def suggestion(self) -> str:
         """The pattern that differs only in its number of digits and has files; empty where there is none."""
