@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
     for face in catalogue.all_faces():
         for entry in face.inputs:
             _offer(footage, entry.option, FOOTAGE, "FILE[:LAYER]", entry.hint.replace("%", "%%"))
-    add_shorthands(shorthands, catalogue.all_faces())
+        add_shorthands(shorthands, [face])
     parser.set_defaults(run=run)
 
 
