@@ -16,6 +16,7 @@ from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+PYTHON = re.findall(r"^```python\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
 COMMANDS = re.findall(r"^ {4}\.venv/bin/cleanplate (.+)$", README, re.MULTILINE)
 
 
@@ -55,3 +56,14 @@ def test_there_are_commands():
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c[:50])
 def test_a_command_of_the_readme_runs(shell, command):
     shell.run(*shlex.split(command))
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_the_python_of_the_readme_runs(shell, block, monkeypatch):
+    monkeypatch.chdir(shell.folder)
+    for name, value in shell.environment.items():
+        monkeypatch.setenv(name, value)
+    names = {"shot": np.full((24, 32, 3), 0.5, np.float32), "plate": np.full((24, 32, 3), 0.2, np.float32)}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["summary"].rendered == 4
+    assert names["passes"]["alpha"].shape == (24, 32, 1)
