@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.ready
+# Generated sources are not among them.
+CPP := $(shell find plugin/ofx tests/tools -name '*.cpp' -o -name '*.h')
 # Where "make quality" puts good and bad cases.
 PICTURES ?= build/quality
 
@@ -38,6 +40,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/clang-format --dry-run -Werror $(CPP)
 	$(VENV)/bin/mypy
 
 include plugin/ofx/plugin.mk

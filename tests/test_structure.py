@@ -53,6 +53,15 @@ def test_formatting():
     run("ruff", "format", "--no-cache", "--check", ".")
 
 
+def test_formatting_of_the_adapter():
+    sources = [str(path) for folder in ("plugin/ofx", "tests/tools") for path in (HOUSE / folder).rglob("*.[ch]*")]
+    sources = [path for path in sources if path.endswith((".cpp", ".h"))]
+    assert len(sources) > 50
+    command = [Path(sys.executable).with_name("clang-format"), "--dry-run", "-Werror", *sources]
+    result = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.timeout(600)
 def test_typing():
     run("mypy")

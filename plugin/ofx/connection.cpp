@@ -22,8 +22,7 @@ void Connection::send(int code, Value::Map fields, const Patience& patience) {
 
 void Connection::send(int code, Value::Map fields, Parcel& parcel, const Patience& patience) {
     tidy(patience);
-    wire_.send(code, Value(std::move(fields)), patience,
-               parcel.announced && parcel.number ? nullptr : &parcel.shared);
+    wire_.send(code, Value(std::move(fields)), patience, parcel.announced && parcel.number ? nullptr : &parcel.shared);
     parcel.announced = true;
 }
 
@@ -37,8 +36,8 @@ Message Connection::receive(const Patience& patience) {
 }
 
 std::shared_ptr<Lease> Connection::open(const Value& buffer, const std::vector<Descriptor>& descriptors) {
-    return incoming_.open(id_of(buffer.at("id"), 0), static_cast<uint64_t>(buffer.at("size").integer(0, kLargestBuffer)),
-                          descriptors);
+    return incoming_.open(id_of(buffer.at("id"), 0),
+                          static_cast<uint64_t>(buffer.at("size").integer(0, kLargestBuffer)), descriptors);
 }
 
 bool Connection::refresh() {

@@ -47,8 +47,7 @@ void describe_range(const Properties& properties, const Parameter& parameter) {
 }
 
 void describe_param(const Parameter& parameter, OfxParamSetHandle set) {
-    const Properties properties =
-        define(set, type_of(parameter.kind), parameter.name, parameter.label, parameter.hint);
+    const Properties properties = define(set, type_of(parameter.kind), parameter.name, parameter.label, parameter.hint);
     if (!properties.handle()) return;
     properties.set(kOfxParamPropScriptName, parameter.name);
     properties.set(kOfxParamPropParent, group_name(parameter.group));

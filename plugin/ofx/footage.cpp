@@ -51,8 +51,8 @@ Value colour_of(const std::string& space) {
 
 void add_header(Digest& digest, const ClipImage& image, const Area& format) {
     const Area& area = image.area();
-    for (const int number : {area.x1, area.y1, area.x2, area.y2, format.x1, format.y1, format.x2, format.y2,
-                             image.channels()})
+    for (const int number :
+         {area.x1, area.y1, area.x2, area.y2, format.x1, format.y1, format.x2, format.y2, image.channels()})
         digest.add(static_cast<int64_t>(number));
     digest.add(image.pixel_aspect());
 }
@@ -85,8 +85,8 @@ Value::Map Footage::spans() const {
     for (size_t i = 0; i < used_.size(); ++i) {
         if (!used_[i]) continue;
         const FrameRange range = frames_of(instance_, i);
-        spans.emplace_back(instance_.face().inputs[i].name,
-                           Value(Value::Map{{"first", Value(int64_t{range.first})}, {"last", Value(int64_t{range.last})}}));
+        spans.emplace_back(instance_.face().inputs[i].name, Value(Value::Map{{"first", Value(int64_t{range.first})},
+                                                                             {"last", Value(int64_t{range.last})}}));
     }
     return spans;
 }
@@ -174,8 +174,9 @@ void Footage::answer_need(const Value& need, Connection& connection) {
         hand_over(need, input, picture, frame, connection);
     } else {
         const Input& missing = instance_.face().inputs[input];
-        const std::string sentence = "There is no frame " + std::to_string(frame) + " of the input " + missing.name +
-                                     (missing.mask ? ", or the host was not told which of its channels is the mask." : ".");
+        const std::string sentence =
+            "There is no frame " + std::to_string(frame) + " of the input " + missing.name +
+            (missing.mask ? ", or the host was not told which of its channels is the mask." : ".");
         connection.send(kMissing,
                         {{"job", need.at("job")},
                          {"need", need.at("need")},
@@ -191,9 +192,9 @@ void Footage::hand_over(const Value& need, size_t input, const Picture& picture,
     const ClipImage& image = *picture.image;
     const Area& area = image.area();
     if (beyond(area, picture.format) || beyond(picture.format, picture.format))
-        throw UserError("The picture of the input " + std::string(instance_.face().inputs[input].name) + " is more than " +
-                        std::to_string(kWidest) + " pixels wide or high or farther than " + std::to_string(kFarthest) +
-                        " from the origin; crop it.");
+        throw UserError("The picture of the input " + std::string(instance_.face().inputs[input].name) +
+                        " is more than " + std::to_string(kWidest) + " pixels wide or high or farther than " +
+                        std::to_string(kFarthest) + " from the origin; crop it.");
     const size_t row = sizeof(float) * static_cast<size_t>(area.width()) * static_cast<size_t>(image.channels());
     const auto parcel = connection.parcel(row * static_cast<size_t>(area.height()));
     Digest digest;

@@ -16,12 +16,9 @@ Value::Map request_of(const Job& job, const Footage& footage, uint32_t number) {
             throw UserError("The parameter " + name + " is too long for the worker.");
     Value::List passes;
     for (const std::string& pass : job.passes) passes.emplace_back(pass);
-    return {{"job", Value(int64_t{number})},
-            {"node", Value(job.node)},
-            {"frame", Value(int64_t{job.frame})},
-            {"params", Value(job.params)},
-            {"inputs", Value(footage.spans())},
-            {"priority", Value(job.interactive ? "interactive" : "batch")},
+    return {{"job", Value(int64_t{number})},      {"node", Value(job.node)},
+            {"frame", Value(int64_t{job.frame})}, {"params", Value(job.params)},
+            {"inputs", Value(footage.spans())},   {"priority", Value(job.interactive ? "interactive" : "batch")},
             {"passes", Value(std::move(passes))}};
 }
 

@@ -21,8 +21,8 @@ Launch read_launch();
 // The lock of the runtime folder, which whoever starts a worker holds. Throws Cancelled, UserError.
 Descriptor lock_folder(const Patience& patience);
 
-// What a worker said when it started: `ready PID`, `unusable SENTENCE`, `error SENTENCE`. Where the word is empty it died,
-// and the rest is all it said.
+// What a worker said when it started: `ready PID`, `unusable SENTENCE`, `error SENTENCE`. Where the word is empty it
+// died, and the rest is all it said.
 struct Birth {
     std::string word;
     std::string rest;
@@ -30,7 +30,6 @@ struct Birth {
 
 // Starts a worker. When the host gives up meanwhile, the worker goes on starting for whoever comes next. Throws
 // Cancelled.
-Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
-                   const Patience& patience);
+Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock, const Patience& patience);
 
 }  // namespace cleanplate

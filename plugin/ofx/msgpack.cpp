@@ -31,8 +31,11 @@ void put_head(std::string& out, int small, size_t small_limit, int wide, size_t 
 bool valid_utf8(const std::string& text) {
     for (size_t i = 0; i < text.size();) {
         const auto byte = static_cast<unsigned char>(text[i]);
-        const int extra = byte < 0x80 ? 0 : byte >= 0xC2 && byte < 0xE0 ? 1 : byte >= 0xE0 && byte < 0xF0 ? 2
-                          : byte >= 0xF0 && byte < 0xF5 ? 3 : -1;
+        const int extra = byte < 0x80                   ? 0
+                          : byte >= 0xC2 && byte < 0xE0 ? 1
+                          : byte >= 0xE0 && byte < 0xF0 ? 2
+                          : byte >= 0xF0 && byte < 0xF5 ? 3
+                                                        : -1;
         if (extra < 0 || text.size() - i <= static_cast<size_t>(extra)) return false;
         for (int k = 1; k <= extra; ++k)
             if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
@@ -232,7 +235,8 @@ void Value::pack(std::string& out) const {
         }
         case Type::text:
             if (!valid_utf8(text_))
-                throw UserError("The text '" + printable(text_) + "' is not UTF-8: correct the parameter, or rename the file.");
+                throw UserError("The text '" + printable(text_) +
+                                "' is not UTF-8: correct the parameter, or rename the file.");
             put_head(out, 0xA0, 32, 0xDB, text_.size());
             out += text_;
             break;

@@ -24,6 +24,8 @@ OFX_COMMON_FLAGS := -std=c++17 -O2 -fvisibility=hidden -ffunction-sections -fdat
 OFX_FLAGS := $(OFX_COMMON_FLAGS) -g1 -fPIC
 OFX_LINK := -shared -Wl,--version-script=plugin/ofx/exports.map -Wl,-z,relro,-z,now,--gc-sections -Wl,--build-id=none
 ifdef SANITIZE
+# What the tests build has no warning; a user's compiler may be newer and know more of them.
+OFX_FLAGS += -Werror
 OFX_FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 # The sanitizer's library comes with whoever loads the plug-in.
 OFX_LINK += -fsanitize=$(SANITIZE)

@@ -31,7 +31,8 @@ void Progress::look() {
         return;
     }
     updated_ = now;
-    // Natron's window says no to the first updates from a render thread though nobody cancelled: abort() alone is asked.
+    // Natron's window says no to the first updates from a render thread though nobody cancelled: abort() alone is
+    // asked.
     suites.progress->progressUpdate(instance_.effect(), 1 - std::exp(-((now - since_) / kUsual)));
 }
 

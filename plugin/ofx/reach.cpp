@@ -63,7 +63,8 @@ std::unique_ptr<Connection> greet(const std::string& device, const std::string& 
                   patience);
         const auto answer = wire.receive(patience, Clock::now() + kGreeting);
         if (!answer)
-            throw UserError("The worker for " + device + " does not answer; stop it with 'cleanplate worker stop' or "
+            throw UserError("The worker for " + device +
+                            " does not answer; stop it with 'cleanplate worker stop' or "
                             "end its process.");
         if (answer->code == kRefused && !answer->fields.at("retired").truth())
             throw UserError(sentence_of(answer->fields.at("sentence").text()));
@@ -102,9 +103,10 @@ std::unique_ptr<Connection> connect_or_start(const std::string& device, const Pa
         // Somebody may have killed it by mistake; what comes the same way twice is no mistake.
         const std::string words = last_words(birth.rest);
         if (!causes.insert(without_digits(words)).second || causes.size() == kBirths)
-            throw UserError("The worker for " + device + " ended while it started" +
-                            (words.empty() ? " without a word, as one that is killed when memory runs out" : ": " + words) +
-                            "; 'cleanplate doctor' says more.");
+            throw UserError(
+                "The worker for " + device + " ended while it started" +
+                (words.empty() ? " without a word, as one that is killed when memory runs out" : ": " + words) +
+                "; 'cleanplate doctor' says more.");
     }
 }
 
@@ -116,9 +118,7 @@ std::unique_ptr<Connection> Connections::take(const std::string& device, const P
         std::unique_ptr<Connection> found;
         {
             const std::lock_guard<std::mutex> guard(lock_);
-            const auto it = std::find_if(idle_.begin(), idle_.end(), [&](const auto& c) {
-                return c->asked == device;
-            });
+            const auto it = std::find_if(idle_.begin(), idle_.end(), [&](const auto& c) { return c->asked == device; });
             if (it == idle_.end()) break;
             found = std::move(*it);
             idle_.erase(it);

@@ -19,7 +19,7 @@ namespace {
 
 // What one image of the output is to hold.
 struct Target {
-    std::string plane;  // "" for the colours
+    std::string plane;   // "" for the colours
     std::string colour;  // the pass whose channels are copied
     std::string alpha;   // the pass that becomes alpha where that has none, or ""
 };
@@ -65,7 +65,8 @@ void copy_row(float* to, int to_channels, const float* from, int from_channels, 
 void fill(const ClipImage& image, const Area& wanted, const Area& format, const Result& result, const Target& target) {
     const PassImage* colour = result.pass(target.colour);
     const PassImage* alpha = target.alpha.empty() ? nullptr : result.pass(target.alpha);
-    if (!colour || (alpha && alpha->channels != 1)) throw UserError("The worker did not send the pass " + target.colour + ".");
+    if (!colour || (alpha && alpha->channels != 1))
+        throw UserError("The worker did not send the pass " + target.colour + ".");
     const Area have{format.x1 + result.x, format.y2 - result.y - result.height, format.x1 + result.x + result.width,
                     format.y2 - result.y};
     const Area window = image.area().intersect(wanted);
@@ -102,7 +103,8 @@ void require_inputs(const Instance& instance, double time) {
         const bool needed = i == 0 || !input.optional;
         if (!needed || instance.connected(i)) continue;
         if (*input.file && !instance.text(input.file, time).empty()) continue;
-        throw UserError(std::string(face.label) + " needs the input " + input.name + " (" + input.label + "): connect it" +
+        throw UserError(std::string(face.label) + " needs the input " + input.name + " (" + input.label +
+                        "): connect it" +
                         (*input.file ? std::string(", or name a file in '") + input.file + "'." : "."));
     }
 }
@@ -156,9 +158,8 @@ private:
             if (!target.alpha.empty()) passes.insert(target.alpha);
         }
         // Whoever wants one plane wants the others next.
-        const bool planes = std::any_of(targets_.begin(), targets_.end(), [&](const Target& t) {
-            return pass_of_plane(face, t.plane) != nullptr;
-        });
+        const bool planes = std::any_of(targets_.begin(), targets_.end(),
+                                        [&](const Target& t) { return pass_of_plane(face, t.plane) != nullptr; });
         for (size_t i = 0; planes && i < face.pass_count; ++i) passes.insert(face.passes[i].name);
         job.passes.assign(passes.begin(), passes.end());
         return job;
@@ -204,8 +205,7 @@ private:
     }
 
     Listener listener() {
-        return {[this] { progress_.begin("Cleanplate: starting the worker"); },
-                [this] { progress_.end(); },
+        return {[this] { progress_.begin("Cleanplate: starting the worker"); }, [this] { progress_.end(); },
                 [this](const std::string& sentence) {
                     instance_.remember_status(sentence);
                     progress_.begin("Cleanplate: " + sentence);

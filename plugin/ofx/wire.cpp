@@ -82,7 +82,8 @@ std::optional<Message> Wire::parse() {
         descriptors.push_back(stream_->take_memory(bytes_.data() + kHeader + length + i * os::kMemoryName));
         if (!descriptors.back()) throw ConnectionLost("it did not send the descriptors it announced");
     }
-    Message message{static_cast<int>(little(bytes_, 6, 2)), unpack(bytes_.substr(kHeader, length)), std::move(descriptors)};
+    Message message{static_cast<int>(little(bytes_, 6, 2)), unpack(bytes_.substr(kHeader, length)),
+                    std::move(descriptors)};
     bytes_.erase(0, end);
     begun_ = Clock::time_point{};
     return message;

@@ -26,7 +26,7 @@ Memory create_memory(size_t size) {
 }
 
 std::optional<size_t> fixed_size(const Descriptor& memory) noexcept {
-    struct stat status {};
+    struct stat status{};
     const int seals = ::fcntl(number_of(memory), F_GET_SEALS);
     if (seals < 0 || (seals & kFixedSize) != kFixedSize || ::fstat(number_of(memory), &status) != 0 ||
         !S_ISREG(status.st_mode) || status.st_size < 0)

@@ -40,7 +40,7 @@ Memory create_memory(size_t size) {
 }
 
 std::optional<size_t> fixed_size(const Descriptor& memory) noexcept {
-    struct stat status {};
+    struct stat status{};
     // Of all that can be passed, only shared memory has no type; a file could be cut off while it is read.
     if (::fstat(number_of(memory), &status) != 0 || (status.st_mode & S_IFMT) != 0 || status.st_size <= 0)
         return std::nullopt;

@@ -40,7 +40,8 @@ Launch read_launch() {
     if (launch.python.empty())
         throw UserError("The file " + path + " that says where the worker is, is missing; run 'make plugin' again.");
     if (::access(launch.python.c_str(), X_OK) != 0)
-        throw UserError("The worker cannot be started: " + launch.python + " is not there; run 'make plugin' in the "
+        throw UserError("The worker cannot be started: " + launch.python +
+                        " is not there; run 'make plugin' in the "
                         "folder where Cleanplate is now.");
     return launch;
 }

@@ -25,8 +25,8 @@ constexpr size_t kMostWords = 1 << 16;
 
 // A Python worker needs none of what a host sets for its own Python, and much of it would break one.
 bool scrubbed(const char* entry) {
-    for (const char* name : {"PYTHON", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_", "__PYVENV_LAUNCHER__=", "QT_",
-                             "NATRON"})
+    for (const char* name :
+         {"PYTHON", "LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_", "__PYVENV_LAUNCHER__=", "QT_", "NATRON"})
         if (std::strncmp(entry, name, std::strlen(name)) == 0) return true;
     return false;
 }
@@ -51,7 +51,7 @@ public:
         ::posix_spawnattr_setsigmask(&attributes_, &none);
         ::posix_spawnattr_setsigdefault(&attributes_, &all);
         ::posix_spawnattr_setflags(&attributes_, static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                                     POSIX_SPAWN_SETSIGDEF | os::kSpawnFlags));
+                                                                    POSIX_SPAWN_SETSIGDEF | os::kSpawnFlags));
     }
     ~Setup() {
         ::posix_spawn_file_actions_destroy(&files_);
@@ -68,7 +68,8 @@ public:
             if (!scrubbed(*entry)) environment.push_back(*entry);
         environment.push_back(nullptr);
         pid_t shell = 0;
-        if (::posix_spawn(&shell, kShell, &files_, &attributes_, arguments.data(), environment.data()) != 0) return false;
+        if (::posix_spawn(&shell, kShell, &files_, &attributes_, arguments.data(), environment.data()) != 0)
+            return false;
         while (::waitpid(shell, nullptr, 0) < 0 && errno == EINTR) continue;
         return true;
     }
@@ -102,8 +103,7 @@ Descriptor lock_folder(const Patience& patience) {
     return lock;
 }
 
-Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock,
-                   const Patience& patience) {
+Birth start_worker(const Launch& launch, const std::string& device, const Descriptor& lock, const Patience& patience) {
     int ends[2];
     if (!os::open_pipe(ends)) throw UserError("The worker cannot be started: too many files are open.");
     const Descriptor reader(ends[0]);

@@ -44,13 +44,14 @@ std::string runtime_folder() {
     } else if (!session.empty() && ::access(session.c_str(), W_OK | X_OK) == 0) {
         folder = session + "/cleanplate";
     }
-    struct stat status {};
+    struct stat status{};
     if (::lstat(folder.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
         throw UserError("The folder " + folder + " is a link, and the worker's socket has to lie in a folder itself: " +
                         (chosen.empty() ? "remove the link, or " : "") + "set CLEANPLATE_RUNTIME to another folder.");
     make_folder(folder, !chosen.empty());
     if (::lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != ::getuid())
-        throw UserError("The folder " + folder + " does not belong to you, so the worker's socket cannot be there; "
+        throw UserError("The folder " + folder +
+                        " does not belong to you, so the worker's socket cannot be there; "
                         "remove it, or set CLEANPLATE_RUNTIME to a folder of your own.");
     if ((status.st_mode & 077) && ::chmod(folder.c_str(), 0700) != 0)
         throw UserError("The folder " + folder + " for the worker's socket can be entered by others; remove it.");
@@ -88,11 +89,11 @@ std::string absolute(const std::string& path) {
 }
 
 std::string stamp(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     if (path.empty() || ::stat(path.c_str(), &status) != 0) return "";
     const timespec& time = modified(status);
-    return std::to_string(status.st_size) + " " + std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec) + " " +
-           std::to_string(status.st_ino);
+    return std::to_string(status.st_size) + " " + std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec) +
+           " " + std::to_string(status.st_ino);
 }
 
 }  // namespace cleanplate::os

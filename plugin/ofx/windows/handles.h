@@ -16,7 +16,9 @@ namespace cleanplate::os {
 inline HANDLE handle_of(const Descriptor& descriptor) { return reinterpret_cast<HANDLE>(descriptor.number()); }
 
 // Takes over a handle; Windows says that there is none in two ways.
-inline Descriptor descriptor_of(HANDLE handle) { return Descriptor(handle ? reinterpret_cast<std::intptr_t>(handle) : -1); }
+inline Descriptor descriptor_of(HANDLE handle) {
+    return Descriptor(handle ? reinterpret_cast<std::intptr_t>(handle) : -1);
+}
 
 // Names come from hosts in UTF-8.
 std::wstring wide(const std::string& text);

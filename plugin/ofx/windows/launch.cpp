@@ -7,8 +7,9 @@ namespace cleanplate {
 namespace {
 
 [[noreturn]] void refuse() {
-    throw UserError("Cleanplate's worker does not run on Windows yet: render this node on Linux, in a host or with "
-                    "'cleanplate render'.");
+    throw UserError(
+        "Cleanplate's worker does not run on Windows yet: render this node on Linux, in a host or with "
+        "'cleanplate render'.");
 }
 
 }  // namespace

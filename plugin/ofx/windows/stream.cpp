@@ -76,8 +76,8 @@ size_t Pipe::send(const char* bytes, size_t size, const Memory*) {
     if (!ended(writing_, count)) return 0;
     const size_t part = std::min(size, kChunk);
     writing_.bytes.assign(bytes, part);
-    if (gone_ || !begun(writing_, ::WriteFile(handle_of(pipe_), writing_.bytes.data(), static_cast<DWORD>(part), nullptr,
-                                              &writing_.overlapped)))
+    if (gone_ || !begun(writing_, ::WriteFile(handle_of(pipe_), writing_.bytes.data(), static_cast<DWORD>(part),
+                                              nullptr, &writing_.overlapped)))
         throw ConnectionLost("it ended");
     return part;
 }

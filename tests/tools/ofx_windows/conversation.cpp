@@ -16,13 +16,13 @@ namespace {
 
 constexpr size_t kSize = 100000, kLong = 900000;
 
-#define CHECK(what)                                       \
-    do {                                                  \
-        if (!(what)) {                                    \
-            printf("line %d: %s\n", __LINE__, #what);     \
-            fflush(stdout);                               \
-            ::ExitProcess(1);                             \
-        }                                                 \
+#define CHECK(what)                                   \
+    do {                                              \
+        if (!(what)) {                                \
+            printf("line %d: %s\n", __LINE__, #what); \
+            fflush(stdout);                           \
+            ::ExitProcess(1);                         \
+        }                                             \
     } while (0)
 
 template <typename Error, typename Action>
@@ -73,7 +73,8 @@ void play_worker(HANDLE pipe, HANDLE go_on) {
     CHECK(::ConnectNamedPipe(pipe, nullptr) || ::GetLastError() == ERROR_PIPE_CONNECTED);
     const std::string first = read_message(pipe);
     const std::wstring name = os::section_name(first.data() + first.size() - os::kMemoryName);
-    const Descriptor theirs = os::descriptor_of(::OpenFileMappingW(FILE_MAP_READ | FILE_MAP_WRITE, FALSE, name.c_str()));
+    const Descriptor theirs =
+        os::descriptor_of(::OpenFileMappingW(FILE_MAP_READ | FILE_MAP_WRITE, FALSE, name.c_str()));
     CHECK(theirs);
     const auto from = open_memory(theirs, kSize);
     const os::Memory own = os::create_memory(kSize);
@@ -120,8 +121,8 @@ void converse(const std::string& place, HANDLE go_on) {
 
 // Nobody reads: the host still gets its thread back, and nothing is written into freed memory afterwards.
 void talk_to_the_deaf(const std::string& place) {
-    const Descriptor pipe = os::descriptor_of(::CreateNamedPipeW(os::wide(place).c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1,
-                                                             4096, 4096, 0, nullptr));
+    const Descriptor pipe = os::descriptor_of(
+        ::CreateNamedPipeW(os::wide(place).c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, nullptr));
     CHECK(pipe);
     auto stream = os::connect(place, Patience(nullptr));
     CHECK(stream);
@@ -137,8 +138,8 @@ int main() {
     const std::string place = os::meeting_place("worker-test-" + std::to_string(os::process_id()));
     CHECK(!os::connect(place, Patience(nullptr)));
     const HANDLE go_on = ::CreateEventW(nullptr, FALSE, FALSE, nullptr);
-    const HANDLE pipe = ::CreateNamedPipeW(os::wide(place).c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096, 4096, 0,
-                                           nullptr);
+    const HANDLE pipe =
+        ::CreateNamedPipeW(os::wide(place).c_str(), PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, nullptr);
     CHECK(pipe != INVALID_HANDLE_VALUE);
     std::thread worker(play_worker, pipe, go_on);
     converse(place, go_on);
