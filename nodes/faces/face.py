@@ -79,6 +79,9 @@ class Parameter:
             raise ParameterError(
                 f"{wording.parameter(self.name)} cannot be '{value}': it is {self._expected()}"
             ) from None
+        if isinstance(parsed, str) and parsed.encode("utf-8", "replace").decode() != parsed:
+            what = f"{wording.parameter(self.name)} cannot be '{value}'"
+            raise ParameterError(f"{what}: it holds bytes that are no UTF-8 text; rename the file")
         if self.type in ("float", "int"):
             low = self.minimum if self.minimum is not None else float("-inf")
             high = self.maximum if self.maximum is not None else float("inf")

@@ -114,3 +114,11 @@ def test_a_pass_that_is_not_there_is_answered_with_those_that_are():
         SEGMENT.choose_passes(PARAMS, ["alfa"])
     with pytest.raises(ParameterError, match="no pass '': it has premultiplied, alpha"):
         SEGMENT.choose_passes(PARAMS, [""])
+
+
+@pytest.mark.parametrize("value", ["/shots/\udcff.pth", "caf\udce9"])
+def test_bytes_that_are_no_text_are_a_sentence(value):
+    """They went on to the worker and came back in the words of the protocol."""
+    with pytest.raises(ParameterError, match=r"weights.* cannot be .* holds bytes that are no UTF-8 text"):
+        catalogue.find("inpaint").parse({"weights": value})
+    assert catalogue.find("inpaint").parse({"weights": "café/重み.pth"})["weights"] == "café/重み.pth"
