@@ -23,9 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -40,10 +38,11 @@ from nodes.errors import CleanplateError, FootageError, FrameError, OutputError,
 from nodes.faces.face import Face
 from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame
-from plugin.rendering.arrays import array_footage, is_clip
+from plugin.rendering.arrays import run_pictures
 from plugin.rendering.plan import Request, plan
-from plugin.rendering.render import Summary, render_shots
-from plugin.worker.client.worker import Job, Worker
+from plugin.rendering.render import render_shots
+from plugin.rendering.summary import Summary
+from plugin.worker.client.worker import Worker
 from plugin.worker.protocol.paths import resolve
 
 __all__ = [
@@ -64,8 +63,6 @@ __all__ = [
     "worker",
 ]
 Pixels = npt.NDArray[np.float32]
-# Renders in the worker's hands at a time.
-_UNDER_WAY = 4
 _open: ContextVar[Worker | None] = ContextVar("cleanplate_worker", default=None)
 
 
@@ -115,7 +112,8 @@ def render(
     every frame and note. settings: the other inputs by their options (`plate="clean.exr"`, `mask=...`), the other
     options of `cleanplate render` (`bit_depth="float"`), and parameters of the node (`alphaBlack=0.02`).
 
-    The summary counts what was `rendered` and `skipped` and maps frames that `failed` to sentences. Raises
+    The summary counts what was `rendered` and `skipped`, maps frames that `failed` to sentences, and iterates over what
+    became of each frame. Raises
     CleanplateError where nothing can be rendered at all.
 
     Example:
@@ -152,22 +150,9 @@ def run(node: str, *, passes: Iterable[str] | None = None, **inputs_and_settings
     names = {key: entry.name for entry in face.inputs for key in (entry.name, entry.option)}
     given = {names[key]: value for key, value in inputs_and_settings.items() if key in names}
     params = face.parse({key: value for key, value in inputs_and_settings.items() if key not in names})
-    footage = array_footage(face, given, params)
     wanted = [result.name for result in face.choose_passes(params, passes)]
-    images: dict[str, list[Pixels]] = {}
     with _reached(params["device"]) as opened:
-
-        def submit(frame: int) -> Job:
-            return opened.submit(face.id, frame, params, footage, "batch", wanted)
-
-        waiting = iter(footage.numbers(face.inputs[0].name))
-        jobs = deque(map(submit, itertools.islice(waiting, _UNDER_WAY)))
-        while jobs:
-            for name, image in jobs.popleft().result().images.items():
-                images.setdefault(name, []).append(np.array(image))
-            jobs.extend(map(submit, itertools.islice(waiting, 1)))
-    clip = is_clip(given[face.inputs[0].name])
-    return {name: np.stack(frames) if clip else frames[0] for name, frames in images.items()}
+        return run_pictures(opened, face, given, params, wanted)
 
 
 def _request(

@@ -11,9 +11,12 @@ import numpy as np
 from models.training.evaluate import bgmv2 as evaluate
 from models.training.evaluate import metrics
 from models.training.evaluate import rvm as evaluate_rvm
+from models.training.procedural import Composite
 from models.training.procedural.fields import Array
-from plugin.measuring import quality_node
+from nodes import catalogue
 from plugin.measuring.quality_table import Case, Table, best_and_worst
+from plugin.rendering.arrays import run_pictures
+from plugin.worker.client.worker import Worker
 
 SCENES = 24
 CLIPS, FRAMES = 16, 6
@@ -41,7 +44,7 @@ def background_matte(files: Sequence[Path], scenes: int = SCENES) -> Table:
         model = evaluate.load(file)
         alone = [evaluate.matte(model, one) for one in shown]
         table.rows.append((f"{file.stem}, the network alone", _errors(alone, truths)))
-        mattes = quality_node.mattes(shown, file)
+        mattes = node_mattes(shown, file)
         table.rows.append((f"{file.stem}, the node at its defaults", _errors(mattes, truths)))
         if not table.cases:
             for title, i in best_and_worst([metrics.mad(*pair) for pair in zip(mattes, truths, strict=True)]).items():
@@ -49,6 +52,15 @@ def background_matte(files: Sequence[Path], scenes: int = SCENES) -> Table:
                 table.cases.append(Case(title, pictures))
     table.rows.append((f"difference keyer, tuned on the set ({low}, {soft})", _errors(keyed, truths)))
     return table
+
+
+def node_mattes(scenes: Sequence[Composite], file: Path) -> list[Array]:
+    """Alpha [H,W] of every scene: the whole node at its defaults with the weights of a file, on the processor."""
+    face = catalogue.find("background-matte")
+    params = face.parse({"weights": str(file), "inputSpace": "sRGB"})
+    pictures = {"Source": [scene.src for scene in scenes], "C": [scene.bgr for scene in scenes]}
+    with Worker("cpu", on_note=lambda note: None, name="quality") as worker:
+        return list(run_pictures(worker, face, pictures, params, ["alpha"])["alpha"][..., 0])
 
 
 def _errors(mattes: Sequence[Array], truths: Sequence[Array]) -> list[float]:

@@ -1,8 +1,10 @@
-"""Footage that lies in memory: arrays and frames as a node's inputs, for whoever calls a node from Python."""
+"""Pictures in memory through a node: arrays and frames are its inputs, arrays come back."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +14,15 @@ from nodes.errors import FootageError, ParameterError
 from nodes.faces.face import Face
 from nodes.footage.colour.space import ColourSpace
 from nodes.footage.colour.spaces import identify
-from nodes.footage.frame import Frame
+from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.window import Window
 from nodes.opening import reading
+from plugin.worker.client.worker import Job, Worker
 
 FIRST = 1
+# Renders in the worker's hands at a time.
+UNDER_WAY = 4
 _CHANNELS = {1: ("Y",), 2: ("Y", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
 
 
@@ -117,3 +122,27 @@ def _frames(name: str, value: Any, colour: ColourSpace) -> list[Frame]:
         )
     window = Window(0, 0, array.shape[1], array.shape[0])
     return [Frame(np.ascontiguousarray(array, np.float32), channels, window, window, colour=colour)]
+
+
+def run_pictures(
+    worker: Worker, face: Face, given: Mapping[str, Any], params: Mapping[str, Any], passes: Sequence[str] = ()
+) -> dict[str, Pixels]:
+    """The named passes (all when none is) of pictures that `array_footage` takes, as float32 arrays by their names.
+
+    `[height, width, channels]`, with the frames in front where the main input is a clip. Raises CleanplateError.
+    """
+    footage = array_footage(face, given, params)
+    main = face.inputs[0].name
+
+    def submit(frame: int) -> Job:
+        return worker.submit(face.id, frame, params, footage, "batch", list(passes))
+
+    images: dict[str, list[Pixels]] = {}
+    waiting = iter(footage.numbers(main))
+    jobs = deque(map(submit, itertools.islice(waiting, UNDER_WAY)))
+    while jobs:
+        for name, image in jobs.popleft().result().images.items():
+            images.setdefault(name, []).append(np.array(image))
+        jobs.extend(map(submit, itertools.islice(waiting, 1)))
+    clip = is_clip(given[main])
+    return {name: np.stack(frames) if clip else frames[0] for name, frames in images.items()}

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.metadata import version
 
 from models.wording import said
@@ -28,6 +28,7 @@ from plugin.rendering.events import Progress
 from plugin.rendering.records import Records
 from plugin.rendering.shot import Shot
 from plugin.rendering.sources import AHEAD, FrameSource
+from plugin.rendering.summary import Summary
 from plugin.worker.client.worker import Job, Worker
 
 # Frames in the worker's hands at a time: one computed, one ready, one being fetched.
@@ -36,26 +37,13 @@ ENCODERS = 2
 LOOK_AGAIN_SECONDS = 0.5
 
 
-@dataclass
-class Summary:
-    """How a render went."""
-
-    rendered: int = 0
-    skipped: int = 0
-    failed: dict[int, str] = field(default_factory=dict)
-    seconds: float = 0.0
-
-
 def render_shots(shots: Sequence[Shot], worker: Worker, progress: Progress) -> Summary:
     """One after the other, the views of a stereo shot for instance; a frame that fails in one is a failed frame."""
     whole = Summary()
     for shot in shots:
         one = ShotRender(shot, worker, progress).run()
-        whole.rendered += one.rendered
-        whole.skipped += one.skipped
+        whole.outcomes += one.outcomes
         whole.seconds += one.seconds
-        for frame, sentence in one.failed.items():
-            whole.failed.setdefault(frame, sentence)
     return whole
 
 
@@ -144,7 +132,7 @@ class ShotRender:
         return unfinished
 
     def _skip(self, frame: int, elsewhere: bool = False) -> None:
-        self.summary.skipped += 1
+        self.summary.add(frame, "skipped", self._path(frame))
         self.progress.event("skipped", frame=frame, path=self._path(frame), elsewhere=elsewhere)
 
     def _path(self, frame: int) -> str:
@@ -180,7 +168,7 @@ class ShotRender:
 
     def _fail(self, frame: int, error: FrameError) -> None:
         self._claims.release(self._path(frame))
-        self.summary.failed[frame] = str(error)
+        self.summary.add(frame, "failed", str(error))
         self.progress.event("failed", frame=frame, text=str(error))
 
     def _as_computed(self, frame: int, passes: Passes) -> Shot:
@@ -212,7 +200,7 @@ class ShotRender:
                 self._fail(frame, error)
                 continue
             self._claims.release(self._path(frame))
-            self.summary.rendered += 1
+            self.summary.add(frame, "rendered", self._path(frame))
             self.progress.event("frame", frame=frame, path=self._path(frame), milliseconds=milliseconds)
 
 

@@ -111,6 +111,12 @@ def test_a_render_says_what_happens_and_skips_what_is_finished(shot):
     assert (first.rendered, events.count("frame")) == (2, 2)
     second = cleanplate.render("inpaint", **again, frames="1001-1003")
     assert (second.rendered, second.skipped) == (1, 2)
+    seen = {one.frame: (one.state, one.text) for one in second}
+    assert seen == {
+        1001: ("skipped", "again/shot.1001.exr"),
+        1002: ("skipped", "again/shot.1002.exr"),
+        1003: ("rendered", "again/shot.1003.exr"),
+    }
 
 
 @settings(max_examples=12, deadline=None)

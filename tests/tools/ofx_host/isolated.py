@@ -49,7 +49,7 @@ def call(
         task, answer = Path(folder) / "task", Path(folder) / "answer"
         module = sys.modules[test.__module__].__file__
         task.write_bytes(pickle.dumps((module, test.__qualname__, arguments, named)))
-        path = os.pathsep.join([str(TOOLS), str(TOOLS.parents[1])])
+        path = os.pathsep.join(map(str, [TOOLS, Path(str(module)).parent, TOOLS.parents[1]]))
         command = [*prefix, sys.executable, "-X", "faulthandler", "-m", "ofx_host.isolated", str(task), str(answer)]
         process = subprocess.Popen(
             command,
