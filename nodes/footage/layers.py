@@ -229,7 +229,10 @@ def _sources(channels: Iterable[Named]) -> tuple[ChannelSource, ...]:
 
 def _labels(channels: Iterable[Named]) -> list[str]:
     """Layers with colour by their names, other channels by theirs, each once."""
-    return list(dict.fromkeys((c.layer or "the main picture") if _is_colour(c) else c.name for c in channels))
+    channels = list(channels)
+    pictured = any(_is_colour(c) and c.component != "A" for c in channels if not c.layer)
+    main = "the main picture" if pictured else ""
+    return list(dict.fromkeys((c.layer or main or c.name) if _is_colour(c) else c.name for c in channels))
 
 
 def _list(named: list[Named]) -> str:

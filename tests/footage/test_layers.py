@@ -200,3 +200,8 @@ def test_whatever_a_file_holds_it_is_channels_or_a_sentence(names):
         assert found
         assert len(set(found)) == len(found)
         assert kind == "mask" or len(names) == 1 or found[0].rpartition(".")[2].lower() not in ("a", "alpha", "x", "z")
+
+
+def test_what_has_no_picture_is_not_said_to_have_one():
+    with pytest.raises(FootageError, match=r"name one of its layers: A, Z\.$"):
+        picked(["Z", "A"])
