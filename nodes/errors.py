@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import CleanplateError
+from models.errors import CleanplateError as CleanplateError
 
 
 class FrameError(CleanplateError):
