@@ -110,7 +110,8 @@ def render(
     node: such as `background-matte`. source, out: patterns such as `shot.####.exr`. frames: `"1001-1100x2"`, numbers,
     or None for all of the source. passes: those to write, None for all. on_event: called with a name and fields for
     every frame and note. settings: the other inputs by their options (`plate="clean.exr"`, `mask=...`), the other
-    options of `cleanplate render` (`bit_depth="float"`), and parameters of the node (`alphaBlack=0.02`).
+    options of `cleanplate render` (`bit_depth="float"`, `plate_space="ACEScg"`), and parameters of the node by their
+    script names (`alphaBlack=0.02`).
 
     The summary counts what was `rendered` and `skipped`, maps frames that `failed` to sentences, and iterates over what
     became of each frame. Raises
@@ -162,16 +163,20 @@ def _request(
     frames: str | Iterable[int] | None,
     passes: Iterable[str] | None,
 ) -> Request:
-    options = {entry.option for entry in catalogue.find(node).inputs}
-    how = {field.name for field in dataclasses.fields(Request)} - options
+    face = catalogue.find(node)
+    inputs = {entry.option for entry in face.inputs}
+    how = {field.name for field in dataclasses.fields(Request)}
+    spelled = {name: name.replace("_", "-") for name in settings if face.has_option(name.replace("_", "-"))}
+    named = {name: value for name, value in settings.items() if name not in {*inputs, *how, *spelled}}
+    named |= face.settings_of({option: settings[name] for name, option in spelled.items()}, named)
     return Request(
         node=node,
-        footage={name: os.fspath(value) for name, value in settings.items() if name in options and value is not None},
+        footage={name: os.fspath(value) for name, value in settings.items() if name in inputs and value is not None},
         out=os.fspath(out),
         frames=frames if isinstance(frames, str) or frames is None else format_frames(frames),
-        settings={name: value for name, value in settings.items() if name not in options | how},
+        settings=named,
         passes=None if passes is None else list(passes),
-        **{name: value for name, value in settings.items() if name in how},
+        **{name: value for name, value in settings.items() if name in how - inputs},
     )
 
 

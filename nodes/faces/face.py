@@ -217,6 +217,24 @@ class Face:
                 return candidate
         raise ParameterError(_unknown("input", name, self.command, [i.name for i in self.inputs]))
 
+    def settings_of(self, options: Mapping[str, Any], given: Iterable[str] = ()) -> dict[str, Any]:
+        """The parameters that options stand for, such as `plate-space`; one that stands for none is left out.
+
+        What is said of one input, and what is `given` by parameters' names, goes before what is said of all of a kind.
+        """
+        settings: dict[str, Any] = {}
+        taken = set(given)
+        for option, value in options.items():
+            meant = [parameter.name for parameter in self.parameters if option in parameter.options]
+            for name in meant:
+                if len(meant) == 1 or name not in taken | settings.keys():
+                    settings[name] = value
+        return settings
+
+    def has_option(self, option: str) -> bool:
+        """Whether a parameter has this option."""
+        return any(option in parameter.options for parameter in self.parameters)
+
     def parse(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value: the defaults and, over them, the checked settings. Raises ParameterError."""
         values = {parameter.name: parameter.default for parameter in self.parameters}

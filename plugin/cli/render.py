@@ -154,18 +154,15 @@ def shorthands_of(
 
     Raises ParameterError for an option that the node has not, unless it is not `strict`.
     """
-    settings: dict[str, str] = {}
-    for name, value in vars(options).items():
-        option = name.removeprefix(SETTING)
-        if option == name or value is None:
-            continue
-        meant = [parameter.name for parameter in face.parameters if option in parameter.options]
-        if not meant and strict:
+    named = {
+        name.removeprefix(SETTING): value
+        for name, value in vars(options).items()
+        if name.startswith(SETTING) and value is not None
+    }
+    for option in named:
+        if strict and not face.has_option(option):
             raise ParameterError(f"{face.command} has no --{option}: it has no input that this could be about")
-        for parameter_name in meant:
-            if len(meant) == 1 or parameter_name not in {*given, *settings}:
-                settings[parameter_name] = value
-    return settings
+    return face.settings_of(named, given)
 
 
 def _shorthands() -> dict[str, Parameter]:

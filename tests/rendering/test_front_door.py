@@ -119,6 +119,19 @@ def test_a_render_says_what_happens_and_skips_what_is_finished(shot):
     }
 
 
+def test_options_are_spelled_as_python_spells_names(shot):
+    """`plate_offset` is `--plate-offset`; an offset of all masks leaves out the one that is named."""
+    request = cleanplate._request(
+        "background-matte",
+        {"source": "s.####.exr", "garbage": "g.exr", "plate_space": "ACEScg", "mask_offset": 3, "core_offset": 1,
+         "alphaBlack": 0.1, "overwrite": True},
+        "o.exr", None, None,
+    )  # fmt: skip
+    assert request.footage == {"source": "s.####.exr", "garbage": "g.exr"}
+    assert request.settings == {"plateSpace": "ACEScg", "garbageOffset": 3, "coreOffset": 1, "alphaBlack": 0.1}
+    assert request.overwrite
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     frames=st.integers(0, 3),
