@@ -1,9 +1,9 @@
 #include "process.h"
 
+#include "host.h"
+
 #include <memory>
 #include <mutex>
-
-#include "host.h"
 
 namespace cleanplate {
 namespace {

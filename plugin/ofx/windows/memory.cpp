@@ -1,10 +1,11 @@
 // Shared memory on Windows: a section under a name that nobody can guess. Its size never changes.
+#include "windows/handles.h"
+
 #include <ntsecapi.h>
 
 #include <new>
 
 #include "system.h"
-#include "windows/handles.h"
 #include "windows/sections.h"
 
 namespace cleanplate::os {
