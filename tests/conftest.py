@@ -7,6 +7,7 @@ SLOW = (
     "hosts/",
     "training/",
     "worker/",
+    "rendering/test_bench",
     "rendering/test_command",
     "rendering/test_front_door",
     "rendering/test_inpaint_render",

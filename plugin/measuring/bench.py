@@ -149,7 +149,8 @@ def measure(
     names = {entry.name for entry in face.inputs}
     footage = {name: Footage(pattern) for name, pattern in patterns.items() if name in names}
     frames = range(FIRST, FIRST + count)
-    out = FileSequence.parse(str(Path(patterns["Source"]).parent / f"{node}.####.exr"))
+    folder = Path(patterns["Source"]).parent
+    out, alone = (FileSequence.parse(str(folder / f"{name}.####.exr")) for name in (node, f"{node}_encoded"))
     shot = Shot(face, footage, params, list(frames), out, used_weights.digest(chosen), face.passes)
 
     decode = _per_frame(frames, lambda n: footage["Source"].frame(n))
@@ -165,7 +166,7 @@ def measure(
         passes = results[0]
         encode = _per_frame(
             frames,
-            lambda n: write_frame(out.path(n), layers_of(face.passes, passes, None, source), source, passes.window),
+            lambda n: write_frame(alone.path(n), layers_of(face.passes, passes, None, source), source, passes.window),
         )
         began = time.perf_counter()
         ShotRender(shot, worker, _Silent()).run()
