@@ -5,6 +5,10 @@ import pytest
 # Rooms and files in which most of the time goes; the rest answers in about a minute.
 SLOW = (
     "hosts/",
+    "models/test_hrnet",
+    "models/test_structureflow",
+    "nodes/test_align",
+    "nodes/test_inpaint_",
     "training/",
     "worker/",
     "rendering/test_bench",
