@@ -28,16 +28,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from models import create, weights
 from models.weights.errors import WeightsError
 from nodes import catalogue
 from nodes.errors import CleanplateError, FootageError, FrameError, OutputError, ParameterError, WorkerError
 from nodes.faces.face import Face
 from nodes.footage.files.frame_list import format_frames
-from nodes.footage.frame import Frame
+from nodes.footage.frame import Frame, Pixels
 from plugin.rendering.arrays import run_pictures
 from plugin.rendering.plan import Request, plan
 from plugin.rendering.render import render_shots
@@ -62,7 +59,6 @@ __all__ = [
     "weights",
     "worker",
 ]
-Pixels = npt.NDArray[np.float32]
 _open: ContextVar[Worker | None] = ContextVar("cleanplate_worker", default=None)
 
 
@@ -114,8 +110,7 @@ def render(
     script names (`alphaBlack=0.02`).
 
     The summary counts what was `rendered` and `skipped`, maps frames that `failed` to sentences, and iterates over what
-    became of each frame. Raises
-    CleanplateError where nothing can be rendered at all.
+    became of each frame. Raises CleanplateError where nothing can be rendered at all.
 
     Example:
         >>> render("inpaint", source="shot.####.exr", mask="rig.exr", out="clean.####.exr", model="smooth").rendered
@@ -140,6 +135,7 @@ def run(node: str, *, passes: Iterable[str] | None = None, **inputs_and_settings
     Raises CleanplateError.
 
     Example:
+        >>> import numpy as np
         >>> shot = np.full((64, 96, 3), 0.18, np.float32)
         >>> mask = np.zeros((64, 96, 1), np.float32)
         >>> mask[20:30, 40:50] = 1

@@ -14,7 +14,7 @@ from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.reader import Footage
 from plugin.cli import render
 from plugin.rendering.course import one_course
-from plugin.rendering.plan import Request, plan
+from plugin.rendering.plan import Plan, Request, plan
 from plugin.rendering.safety import Guard
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
@@ -58,12 +58,13 @@ def run(options: argparse.Namespace) -> int:
     if os.path.abspath(masks) == os.path.abspath(options.out):
         raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
     find, fill = requests_of(options, masks)
-    _refuse_outputs(find, fill, masks)
+    finding = plan(find)
+    _refuse_outputs(plan(fill), masks)
     with one_course(2):
-        status = render.render_request(find, options.json)
+        status = render.render_plan(finding, options.json)
         # Where a mask could not be made its frame fails here as well, and alone.
         filled = dataclasses.replace(fill, footage={**fill.footage, "mask": masks})
-        return render.render_request(filled, options.json) or status
+        return render.render_plan(plan(filled), options.json) or status
 
 
 def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Request]:
@@ -82,10 +83,9 @@ def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Reque
     )
 
 
-def _refuse_outputs(find: Request, fill: Request, masks: str) -> None:
-    """Checks all that will be written before the first mask is. Raises ParameterError."""
-    plan(find)
-    for shot in plan(fill).shots:
+def _refuse_outputs(fill: Plan, masks: str) -> None:
+    """Checks the result's files before the first mask is written. Raises ParameterError."""
+    for shot in fill.shots:
         paths = [path for frame in shot.frames for path in shot.paths(frame)]
         Guard("--out", {"--mask-out": Footage(masks)}).refuse(paths)
         shot.guard.refuse_foreign(*paths)

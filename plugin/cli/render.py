@@ -16,7 +16,7 @@ from nodes.footage.exr.compression import KNOWN, SOURCE
 from nodes.footage.files.frame_list import format_frames
 from plugin.cli.words import say_error
 from plugin.rendering.events import progress
-from plugin.rendering.plan import Request, plan
+from plugin.rendering.plan import Plan, Request, plan
 from plugin.rendering.render import render_shots
 from plugin.worker.client.worker import Worker
 
@@ -73,12 +73,11 @@ def _offer(group: Any, option: str, kind: str, metavar: str, text: str) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    return render_request(request_of(options), options.json)
+    return render_plan(plan(request_of(options)), options.json)
 
 
-def render_request(request: Request, as_json: bool) -> int:
-    """Renders what is asked for and says how it goes; the exit status."""
-    planned = plan(request)
+def render_plan(planned: Plan, as_json: bool) -> int:
+    """Renders what is planned and says how it goes; the exit status."""
     report = progress(as_json, sum(len(shot.frames) for shot in planned.shots))
     for facts in planned.weights:
         report.event("weights", **vars(facts))

@@ -24,9 +24,11 @@ class Records:
     def is_finished(self, frame: int) -> bool:
         """Whether all files of a frame are there, whole, and what rendering it now would give.
 
-        Raises ParameterError where there is one that may not be replaced.
+        To be asked before a frame is rendered: what it is made from is then not older than its fingerprints will say.
+        Raises ParameterError where there is a file that may not be replaced.
         """
-        self.look(frame)
+        for name, prints in self._prints.items():
+            prints.look(*self._span(name, frame))
         key = self._shot.key(frame)
         makings = {path: read_making(path) for path in self._shot.paths(frame)}
         known = {making.inputs for making in makings.values() if making is not None and _fits(making, key)}
@@ -35,11 +37,6 @@ class Records:
         for path, making in makings.items():
             self._shot.guard.refuse_lost(path, making, finished)
         return finished
-
-    def look(self, frame: int) -> None:
-        """To be called before a frame is rendered: what it is made from is not older than its fingerprints will say."""
-        for name, prints in self._prints.items():
-            prints.look(*self._span(name, frame))
 
     def inputs(self, frame: int) -> str:
         """The fingerprints of the files a frame is made from, for its passes."""

@@ -99,7 +99,10 @@ class ShotRender:
         return elsewhere
 
     def _claimed(self, frames: Iterable[int], elsewhere: list[int]) -> Iterator[int]:
-        """The frames that nobody else works on and nobody finished meanwhile; fills `elsewhere` with the others."""
+        """The frames that nobody else works on and nobody finished meanwhile; fills `elsewhere` with the others.
+
+        Their files are looked at here, before they are decoded: a pass never vouches for files that changed since.
+        """
         for frame in frames:
             if not self._claims.take(self.shot.paths(frame)):
                 elsewhere.append(frame)
@@ -113,7 +116,6 @@ class ShotRender:
         """The frames, each announced to the decoders some frames before it is yielded."""
         ahead: deque[int] = deque()
         for frame in frames:
-            self._records.look(frame)
             self._source.announce(frame)
             ahead.append(frame)
             if len(ahead) > AHEAD:
