@@ -5,14 +5,14 @@
 #include <new>
 #include <string>
 
-#include "describe.h"
-#include "errors.h"
-#include "extent.h"
-#include "host.h"
-#include "instance.h"
-#include "planes.h"
-#include "process.h"
-#include "render.h"
+#include "describe/describe.h"
+#include "describe/extent.h"
+#include "host/host.h"
+#include "host/instance.h"
+#include "host/planes.h"
+#include "render/process.h"
+#include "render/render.h"
+#include "system/errors.h"
 
 namespace cleanplate {
 namespace {
@@ -84,8 +84,8 @@ OfxStatus act(const Face& face, const char* action, const void* handle, OfxPrope
         // The standard passes the handle as const, and takes it as not.
         const auto effect = static_cast<OfxImageEffectHandle>(const_cast<void*>(handle));
         return dispatch(face, action ? action : "", effect, in, out);
-    } catch (const Refused& refused) {
-        return refused.status;
+    } catch (const ActionFailed& failed) {
+        return failed.status;
     } catch (const std::bad_alloc&) {
         return kOfxStatErrMemory;
     } catch (...) {

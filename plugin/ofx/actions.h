@@ -1,8 +1,8 @@
 // The actions that a host calls on a node.
 #pragma once
 
-#include "abi.h"
-#include "face.h"
+#include "host/abi.h"
+#include "host/face.h"
 
 namespace cleanplate {
 

@@ -24,7 +24,7 @@ OFX_LINK_windows := plugin/ofx/windows/exports.def -lntdll
 
 # $(1) is what is built.
 define OFX_CROSS
-OFX_SOURCES_$(1) := $$(wildcard plugin/ofx/*.cpp $$(OFX_SYSTEM_$(1):%=plugin/ofx/%/*.cpp))
+OFX_SOURCES_$(1) := $$(call OFX_SOURCES_OF,$$(OFX_SYSTEM_$(1)))
 OFX_OBJECTS_$(1) := $$(OFX_SOURCES_$(1):plugin/ofx/%.cpp=$$(OFX_WORK)/$(1)/%.o)
 OFX_COMPILE_$(1) = $$(OFX_ZIG) c++ -target $$(OFX_TARGET_$(1)) $$(OFX_COMMON_FLAGS) $$(OFX_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
@@ -39,7 +39,7 @@ $$(OFX_WORK)/$(1)/faces.o: $$(OFX_WORK)/faces.cpp plugin/ofx/cross.mk | $$(OFX_Z
 $$(OFX_WORK)/$(1)/Cleanplate.ofx: $$(OFX_OBJECTS_$(1)) $$(OFX_WORK)/$(1)/faces.o plugin/ofx/windows/exports.def
 	$$(OFX_ZIG) c++ -target $$(OFX_TARGET_$(1)) -shared -s $$(OFX_OBJECTS_$(1)) $$(OFX_WORK)/$(1)/faces.o $$(OFX_LINK_$(1)) -o $$@
 
--include $$(wildcard $$(OFX_WORK)/$(1)/*.d $$(OFX_WORK)/$(1)/*/*.d)
+-include $$(OFX_OBJECTS_$(1):.o=.d) $$(OFX_WORK)/$(1)/faces.d
 endef
 
 $(foreach slice,macos-arm64 macos-x86-64 windows,$(eval $(call OFX_CROSS,$(slice))))

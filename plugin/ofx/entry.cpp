@@ -4,7 +4,7 @@
 
 #include "actions.h"
 #include "face_count.h"
-#include "host.h"
+#include "host/host.h"
 
 namespace cleanplate {
 namespace {

@@ -41,7 +41,7 @@ def main() -> None:
 
 def source(faces: list[Face]) -> str:
     """A C++ source that defines `cleanplate::faces`."""
-    parts = ['#include "face.h"\n\nnamespace cleanplate {\nnamespace {\n']
+    parts = ['#include "host/face.h"\n\nnamespace cleanplate {\nnamespace {\n']
     parts += [_tables(index, face) for index, face in enumerate(faces)]
     parts.append("}  // namespace\n\nconst Face faces[] = {")
     parts += [_face(index, face) for index, face in enumerate(faces)]

@@ -14,7 +14,11 @@ OFX_BINARY_linux := $(OFX_BUNDLE)/Contents/Linux-x86-64/Cleanplate.ofx
 OFX_BINARY_macos := $(OFX_BUNDLE)/Contents/MacOS/Cleanplate.ofx
 OFX_BINARY_windows := $(OFX_BUNDLE)/Contents/Win64/Cleanplate.ofx
 OFX_WORK := $(OFX_ROOT)/ofx
-OFX_SOURCES := $(wildcard plugin/ofx/*.cpp plugin/ofx/posix/*.cpp plugin/ofx/linux/*.cpp)
+# From the bottom to the top: a room includes what lies below it.
+OFX_ROOMS := system worker host describe render
+# $(1): the folders that speak to an operating system.
+OFX_SOURCES_OF = $(wildcard plugin/ofx/*.cpp $(foreach room,$(OFX_ROOMS) $(1),plugin/ofx/$(room)/*.cpp))
+OFX_SOURCES := $(call OFX_SOURCES_OF,posix linux)
 OFX_OBJECTS := $(OFX_SOURCES:plugin/ofx/%.cpp=$(OFX_WORK)/%.o) $(OFX_WORK)/faces.o
 # A studio's faces count as well, those that go away too: the stamp is called after all of them.
 OFX_STUDIO := $(foreach folder,$(subst :, ,$(CLEANPLATE_NODE_PATH)),$(wildcard $(folder)/*.yaml $(folder)/*.yml))
@@ -72,6 +76,6 @@ $(OFX_PLACE):
 $(OFX_BUNDLE)/Contents/Info.plist: $(STAMP) $(OFX_FACES) $(OFX_PLACE)
 	$(VENV)/bin/python -m plugin.ofx.generate --bundle $(OFX_BUNDLE)
 
--include $(wildcard $(OFX_WORK)/*.d $(OFX_WORK)/posix/*.d $(OFX_WORK)/linux/*.d)
+-include $(OFX_OBJECTS:.o=.d)
 
 include plugin/ofx/cross.mk

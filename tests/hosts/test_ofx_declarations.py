@@ -37,7 +37,7 @@ MEMBER = re.compile(r"\(\*(\w+)\)\(|^    (?:const |unsigned )*\w+\*? ?([\w, ]+);
 
 def declared() -> tuple[list[str], dict[str, list[str]]]:
     """The constants and the members of each structure that we declare."""
-    text = (OURS / "abi.h").read_text() + (OURS / "extensions.h").read_text()
+    text = "".join((OURS / "host" / name).read_text() for name in ("abi.h", "extensions.h"))
     structs = {
         name: [one.strip() for function, plain in MEMBER.findall(body) for one in (function or plain).split(",")]
         for name, body in STRUCT.findall(text)
@@ -80,7 +80,7 @@ def told(folder: Path, name: str, includes: list[str], search: str) -> dict[str,
 @pytest.mark.skipif(not HEADERS, reason="OPENFX_HEADERS names no folder with the official OpenFX headers")
 @pytest.mark.skipif(not shutil.which("c++"), reason="there is no C++ compiler")
 def test_every_constant_and_structure_is_that_of_the_official_headers(tmp_path):
-    ours = told(tmp_path, "ours", ["abi.h", "extensions.h"], str(OURS))
+    ours = told(tmp_path, "ours", ["host/abi.h", "host/extensions.h"], str(OURS))
     official = told(tmp_path, "official", [one for one in OFFICIAL if (Path(HEADERS) / one).exists()], HEADERS)
     assert len(ours) > 200
     assert set(ours) - set(official) <= SEEN

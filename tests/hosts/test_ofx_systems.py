@@ -92,7 +92,7 @@ def test_building_for_this_system_again_drops_only_what_is_stale(bundle):
     """`make plugin` leaves the others alone while no source has changed since."""
     dry = subprocess.run(["make", "-n", "plugin"], cwd=HOUSE, capture_output=True, text=True, check=True).stdout
     assert not re.search(r"^\S*(c\+\+|zig|rm) ", dry, re.MULTILINE), dry
-    command = ["make", "-n", "plugin", "-W", "build/ofx/wire.o"]
+    command = ["make", "-n", "plugin", "-W", "build/ofx/worker/wire.o"]
     stale = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=True).stdout
     assert re.search(r"^rm -rf .*/Contents/MacOS/ .*/Contents/Win64/$", stale, re.MULTILINE), stale
 
@@ -104,8 +104,12 @@ def test_the_windows_transport_talks(bundle, tmp_path):
     if wine is None:
         pytest.skip("there is no wine to run a program for Windows with")
     objects = HOUSE / "build/ofx/windows"
-    parts = [objects / f"{name}.o" for name in ("wire", "msgpack", "patience", "shared_memory")]
-    parts += [objects / "windows" / f"{name}.o" for name in ("handles", "memory", "places", "stream")]
+    rooms = {
+        "system": ("patience",),
+        "windows": ("handles", "memory", "places", "stream"),
+        "worker": ("wire", "msgpack", "shared_memory"),
+    }
+    parts = [objects / room / f"{name}.o" for room, names in rooms.items() for name in names]
     program = tmp_path / "conversation.exe"
     command = [ZIG, "c++", "-target", "x86_64-windows-gnu", "-std=c++17", "-O2", "-s", f"-I{HOUSE / 'plugin/ofx'}"]
     cache = os.environ.get("ZIG_GLOBAL_CACHE_DIR", HOUSE / "build/zig-cache")

@@ -7,7 +7,7 @@
 #include <new>
 
 #include "posix/pages.h"
-#include "system.h"
+#include "system/system.h"
 
 namespace cleanplate::os {
 namespace {
@@ -16,7 +16,7 @@ constexpr int kFixedSize = F_SEAL_SHRINK | F_SEAL_GROW;
 
 }  // namespace
 
-Memory create_memory(size_t size) {
+SharedMemory create_memory(size_t size) {
     size = whole_pages(size);
     Descriptor descriptor(::memfd_create("cleanplate", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!descriptor || ::ftruncate(number_of(descriptor), static_cast<off_t>(size)) != 0 ||

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include "system/descriptor.h"
 
 namespace cleanplate::os {
 

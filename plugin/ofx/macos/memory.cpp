@@ -11,7 +11,7 @@
 #include <new>
 
 #include "posix/pages.h"
-#include "system.h"
+#include "system/system.h"
 
 namespace cleanplate::os {
 namespace {
@@ -32,7 +32,7 @@ Descriptor open_new() {
 
 }  // namespace
 
-Memory create_memory(size_t size) {
+SharedMemory create_memory(size_t size) {
     size = whole_pages(size);
     Descriptor descriptor = open_new();
     if (::ftruncate(number_of(descriptor), static_cast<off_t>(size)) != 0) throw std::bad_alloc();

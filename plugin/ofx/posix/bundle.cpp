@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "errors.h"
-#include "launch.h"
+#include "system/errors.h"
+#include "system/launch.h"
 
 namespace cleanplate {
 namespace {

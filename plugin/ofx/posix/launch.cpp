@@ -1,4 +1,4 @@
-#include "launch.h"
+#include "system/launch.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "errors.h"
 #include "posix/flavour.h"
 #include "posix/pages.h"
 #include "posix/places.h"
+#include "system/errors.h"
 
 namespace cleanplate {
 namespace {

@@ -1,7 +1,7 @@
 #include <sys/mman.h>
 
 #include "posix/pages.h"
-#include "system.h"
+#include "system/system.h"
 
 namespace cleanplate::os {
 

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "descriptor.h"
+#include "system/descriptor.h"
 
 namespace cleanplate::os {
 

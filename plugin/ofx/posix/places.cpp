@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "errors.h"
 #include "posix/flavour.h"
-#include "system.h"
+#include "system/errors.h"
+#include "system/system.h"
 
 namespace cleanplate::os {
 namespace {
@@ -58,7 +58,7 @@ std::string runtime_folder() {
     return folder;
 }
 
-std::string meeting_place(const std::string& name) {
+std::string listening_place(const std::string& name) {
     const std::string path = runtime_folder() + "/" + name + ".sock";
     if (path.size() > kLongestSocket)
         throw UserError("The path " + path + " is too long for a socket: set CLEANPLATE_RUNTIME to a shorter folder.");

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <deque>
 
-#include "errors.h"
 #include "posix/flavour.h"
 #include "posix/pages.h"
-#include "system.h"
+#include "system/errors.h"
+#include "system/system.h"
 
 namespace cleanplate::os {
 namespace {
@@ -26,7 +26,7 @@ class Socket : public Stream {
 public:
     explicit Socket(Descriptor socket) : socket_(std::move(socket)) {}
 
-    size_t send(const char* bytes, size_t size, const Memory* memory) override;
+    size_t send(const char* bytes, size_t size, const SharedMemory* memory) override;
     bool receive(std::string& bytes) override;
     Descriptor take_memory(const char* name) override;
     bool wait(Event event, std::chrono::milliseconds time) override;
@@ -38,7 +38,7 @@ private:
     std::deque<Descriptor> arrived_;
 };
 
-size_t Socket::send(const char* bytes, size_t size, const Memory* memory) {
+size_t Socket::send(const char* bytes, size_t size, const SharedMemory* memory) {
     iovec part{const_cast<char*>(bytes), size};
     msghdr message{};
     message.msg_iov = &part;

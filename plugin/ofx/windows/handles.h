@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "descriptor.h"
+#include "system/descriptor.h"
 
 namespace cleanplate::os {
 

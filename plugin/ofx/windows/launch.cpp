@@ -1,7 +1,7 @@
 // The worker's Python is written for Linux and macOS: on Windows the adapter only meets one that runs already.
-#include "launch.h"
+#include "system/launch.h"
 
-#include "errors.h"
+#include "system/errors.h"
 
 namespace cleanplate {
 namespace {

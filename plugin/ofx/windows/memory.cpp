@@ -5,7 +5,7 @@
 
 #include <new>
 
-#include "system.h"
+#include "system/system.h"
 #include "windows/sections.h"
 
 namespace cleanplate::os {
@@ -25,8 +25,8 @@ std::wstring section_name(const char* bytes) {
     return name;
 }
 
-Memory create_memory(size_t size) {
-    Memory memory;
+SharedMemory create_memory(size_t size) {
+    SharedMemory memory;
     memory.size = size ? (size + kPage - 1) / kPage * kPage : kPage;
     memory.name.resize(kMemoryName);
     if (!::RtlGenRandom(memory.name.data(), static_cast<ULONG>(kMemoryName))) throw std::bad_alloc();

@@ -1,4 +1,4 @@
-#include "system.h"
+#include "system/system.h"
 #include "windows/handles.h"
 
 namespace cleanplate::os {

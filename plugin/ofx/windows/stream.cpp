@@ -1,8 +1,8 @@
 // A named pipe; memory is passed by its name, behind the message that it belongs to.
 #include <algorithm>
 
-#include "errors.h"
-#include "system.h"
+#include "system/errors.h"
+#include "system/system.h"
 #include "windows/handles.h"
 #include "windows/sections.h"
 
@@ -28,7 +28,7 @@ public:
     explicit Pipe(Descriptor pipe) : pipe_(std::move(pipe)) {}
     ~Pipe() override;
 
-    size_t send(const char* bytes, size_t size, const Memory* memory) override;
+    size_t send(const char* bytes, size_t size, const SharedMemory* memory) override;
     bool receive(std::string& bytes) override;
     Descriptor take_memory(const char* name) override;
     bool wait(Event event, std::chrono::milliseconds time) override;
@@ -71,7 +71,7 @@ bool Pipe::ended(Transfer& transfer, DWORD& count) {
     return true;
 }
 
-size_t Pipe::send(const char* bytes, size_t size, const Memory*) {
+size_t Pipe::send(const char* bytes, size_t size, const SharedMemory*) {
     DWORD count = 0;
     if (!ended(writing_, count)) return 0;
     const size_t part = std::min(size, kChunk);
@@ -118,7 +118,7 @@ bool of_same_user(const Descriptor& pipe) {
 
 }  // namespace
 
-std::string meeting_place(const std::string& name) {
+std::string listening_place(const std::string& name) {
     return "\\\\.\\pipe\\cleanplate-" + user_of(::GetCurrentProcess()) + "-" + name;
 }
 

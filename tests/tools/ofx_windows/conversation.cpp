@@ -4,11 +4,11 @@
 #include <cstring>
 #include <thread>
 
-#include "errors.h"
-#include "shared_memory.h"
+#include "system/errors.h"
 #include "windows/handles.h"
 #include "windows/sections.h"
-#include "wire.h"
+#include "worker/shared_memory.h"
+#include "worker/wire.h"
 
 using namespace cleanplate;
 
@@ -77,7 +77,7 @@ void play_worker(HANDLE pipe, HANDLE go_on) {
         os::descriptor_of(::OpenFileMappingW(FILE_MAP_READ | FILE_MAP_WRITE, FALSE, name.c_str()));
     CHECK(theirs);
     const auto from = open_memory(theirs, kSize);
-    const os::Memory own = os::create_memory(kSize);
+    const os::SharedMemory own = os::create_memory(kSize);
     const Mapping to(own.descriptor, own.size);
     for (size_t i = 0; i < kSize; ++i) to.bytes()[i] = static_cast<char>(from->bytes()[i] * 2);
     const std::string answer = message("\x80", 1) + own.name;
@@ -98,7 +98,7 @@ void converse(const std::string& place, HANDLE go_on) {
     CHECK(stream);
     Wire wire(std::move(stream));
 
-    const NewMemory sent = create_memory(kSize);
+    const NewMemory sent = create_mapped(kSize);
     for (size_t i = 0; i < kSize; ++i) sent.mapping->bytes()[i] = static_cast<char>(i % 50);
     wire.send(6, Value(Value::Map{{"a", Value(int64_t{1})}}), patient, &sent.memory);
     const auto answer = wire.receive(patient, Clock::now() + std::chrono::seconds(20));
