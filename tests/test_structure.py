@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ALLOWED = {
     "install": {"models", "nodes", "install"},
 }
 OURS = set(ALLOWED)
+SUFFIXES = {".py", ".cpp", ".h"}
 
 
 def imports(path: Path) -> set[str]:
@@ -38,6 +40,14 @@ def test_imports_run_one_way(package):
         if imports(path) & OURS - ALLOWED[package]
     }
     assert not wrong
+
+
+def test_a_room_is_overlooked_at_a_glance():
+    """At most twenty files of code in a folder; what comes beyond belongs into a room of its own."""
+    code = [path for root in (*OURS, "tests") for path in (HOUSE / root).rglob("*") if path.suffix in SUFFIXES]
+    files = Counter(path.parent.relative_to(HOUSE).as_posix() for path in code)
+    assert {"models", "nodes/filling", "plugin/ofx/worker", "tests/nodes"} <= set(files)
+    assert not {folder: count for folder, count in files.items() if count > 20}
 
 
 def run(*command: str) -> None:

@@ -11,8 +11,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+import mach_o
 import pytest
-from ofx_host import mach_o
 from ofx_host.fixtures import HOUSE
 
 from install import systems

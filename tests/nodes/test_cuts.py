@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_shots import FOLLOW, ground, holes
 from local_engine import ArrayInputs, LocalDevice, picture, render
-from test_inpaint_steady import FOLLOW, ground, holes
 
 from nodes.cuts import same_shot, view_of
 from nodes.filling.survey import narrowed, shots_of

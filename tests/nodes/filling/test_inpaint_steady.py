@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inpaint_shots import FOLLOW, ground, holes
 from local_engine import ArrayInputs, LocalDevice, picture, render
 from reference import fill
 
@@ -17,18 +18,7 @@ from nodes.footage.window import Window
 HEIGHT, WIDTH, FIRST, COUNT, NOISE = 96, 128, 1001, 9, 0.004
 TINY = {"n_blocks": 1, "width": 4}
 STEADY = ["still plate", "follow"]
-FOLLOW = {"reach": 6, "referenceEvery": 4, "samples": 6}
 RNG = np.random.default_rng(21)
-
-
-def ground(height, width, seed=2):
-    """Detail of all sizes, 0.1..0.9."""
-    rng = np.random.default_rng(seed)
-    out = np.zeros((height, width, 3), np.float32)
-    for cells, share in ((6, 0.4), (16, 0.3), (30, 0.3)):
-        small = rng.random((cells * height // width + 2, cells, 3), np.float32)
-        out += share * cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    return (0.1 + 0.8 * (out - out.min()) / (out.max() - out.min())).astype(np.float32)
 
 
 class Scene:
@@ -76,10 +66,6 @@ def inpaint(scene, frame, on=None, **settings):
     settings = {"model": "smooth", "grow": 1.0, "feather": 0.0, **FOLLOW, **settings}
     inputs = scene.inputs if isinstance(scene, Scene) else scene
     return render("Inpaint", frame, inputs, on or LocalDevice(), **settings)
-
-
-def holes(passes):
-    return passes.images["filled"][..., 0] > 0
 
 
 def test_still_plate_restores_what_other_frames_reveal_within_the_noise():

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from footage_files import SHARED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nodes.aligning.align import Registration, estimate_registration, warp_plate
 
 SIZE = (540, 960)
-PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "footage"
+PHOTOGRAPHS = SHARED / "footage"
 Picture = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 Size = tuple[int, int]

@@ -24,7 +24,7 @@ from nodes.footage.reader import Footage
 from plugin.cli.main import main
 from plugin.ofx import generate
 
-MANUAL = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+MANUAL = (Path(__file__).resolve().parents[3] / "CONTRIBUTING.md").read_text("utf-8")
 SECTION = MANUAL[MANUAL.index("## Adding a node") : MANUAL.index("## The OpenFX adapter and")]
 FACE, ENGINE = (found.group(1) for found in re.finditer(r"```(?:yaml|python)\n(.*?)```", SECTION, re.S))
 OURS = {"background-matte", "video-matte", "inpaint", "segment"}
