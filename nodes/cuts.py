@@ -26,7 +26,7 @@ LEVELS = 0.1
 FEWEST = 64
 
 
-class View(NamedTuple):
+class SmallFrame(NamedTuple):
     """A frame made small: its detail `[h,w]`, 0 where nothing is seen; where something is; its levels `[h,w,3]`."""
 
     detail: Floats
@@ -34,7 +34,7 @@ class View(NamedTuple):
     levels: Floats
 
 
-def view_of(shown: Floats, seen: Mask) -> View:
+def view_of(shown: Floats, seen: Mask) -> SmallFrame:
     """The view of a display-encoded picture `[H,W,3]`, 0..1, where it is `seen` `[H,W]`."""
     height, width = seen.shape
     scale = min(1.0, SIDE / max(height, width))
@@ -47,10 +47,10 @@ def view_of(shown: Floats, seen: Mask) -> View:
     weight = cv2.GaussianBlur(there.astype(np.float32), (0, 0), sigma)
     coarse = cv2.GaussianBlur(grey, (0, 0), sigma) / np.maximum(weight, 1e-6)
     detail: Floats = np.asarray(np.where(there, grey - coarse, np.float32(0)), np.float32)
-    return View(detail, there, np.asarray(levels, np.float32))
+    return SmallFrame(detail, there, np.asarray(levels, np.float32))
 
 
-def same_shot(one: View, other: View, moving: bool = False) -> bool | None:
+def same_shot(one: SmallFrame, other: SmallFrame, moving: bool = False) -> bool | None:
     """Whether two views of one format are of the same shot; `moving` allows for a camera that moves between them.
 
     None where they show too little of the same place to tell.
@@ -67,12 +67,12 @@ def same_shot(one: View, other: View, moving: bool = False) -> bool | None:
     return _searched(one, other) > MOVED if moving else _in_place(one, other, both) > STILL
 
 
-def _in_place(one: View, other: View, both: Mask) -> float:
+def _in_place(one: SmallFrame, other: SmallFrame, both: Mask) -> float:
     a, b = one.detail[both].astype(np.float64), other.detail[both].astype(np.float64)
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
 
-def _searched(one: View, other: View) -> float:
+def _searched(one: SmallFrame, other: SmallFrame) -> float:
     """The middle of each is looked for in the other."""
     height, width = one.detail.shape
     rows, columns = (slice(round(REACH * n), n - round(REACH * n)) for n in (height, width))

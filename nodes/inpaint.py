@@ -14,7 +14,7 @@ from nodes.filling.fill import make_filler
 from nodes.filling.mask import Hole
 from nodes.filling.modes import ELSEWHERE, HERE, MODES, Filled
 from nodes.filling.regions import ring_of
-from nodes.filling.shot import Look, Shot
+from nodes.filling.shot import HoledShot, Look
 from nodes.filling.view import stored
 from nodes.footage.association import mixed, multiplied
 from nodes.footage.frame import Pixels
@@ -30,7 +30,7 @@ class Inpaint:
         return [("Source", frame), *([("Mask", frame)] if inputs.connected("Mask") else [])]
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
-        shot = Shot(params, inputs)
+        shot = HoledShot(params, inputs)
         look = shot.look(frame)
         filler = make_filler(params, inputs, device)
         result = _Result(look, params)
@@ -91,7 +91,7 @@ class _Result:
             return filled.light
         source = self.look.source
         around, known = self.look.background(ring_of(hole, source.data_window, grain.GRAIN_RING))
-        alone = grain.measure(around, known)
+        alone = grain.measure_grain(around, known)
         measured = [*filled.measured, *([] if alone is None else [alone])]
         if not measured:
             return filled.light

@@ -11,7 +11,7 @@ from nodes.faces.face import Face, Input
 from nodes.footage.files.numbered import sequence_of
 from nodes.footage.files.sequence import Sequence
 from nodes.footage.picture import Kind
-from nodes.footage.reader import Alpha, Footage, Missing
+from nodes.footage.reader import Alpha, Footage, MissingRule
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Reading:
     """
 
     layer: str = ""
-    missing: Missing = "error"
+    missing: MissingRule = "error"
     input_space: str = "auto"
     kind: Kind = "plate"
     view: str = ""

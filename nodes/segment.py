@@ -17,7 +17,7 @@ from models.weights import WeightsError, WeightsRef, classes
 from models.weights.classes import ClassList
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError, ParameterError
-from nodes.faces.face import layer_names, listed
+from nodes.faces.face import comma_separated, layer_names
 from nodes.footage.frame import Frame
 from nodes.frame_runs import frames_there
 from nodes.ladder import descend
@@ -35,7 +35,7 @@ PUBLISHED_CELL = 4
 
 
 @dataclass(frozen=True)
-class Network:
+class ChosenNetwork:
     """The weights, what they are called at the device, and what their classes are."""
 
     asked: str
@@ -132,7 +132,7 @@ class Segment:
         return pictures, notes
 
     def _maps(
-        self, views: list[View], network: Network, params: Params, inputs: Inputs, device: Device
+        self, views: list[View], network: ChosenNetwork, params: Params, inputs: Inputs, device: Device
     ) -> tuple[Maps, int, list[str]]:
         height, width = views[0].picture.shape[-2:]
         total = sum(view.weight for view in views)
@@ -171,7 +171,9 @@ class Segment:
         (maps, tile, guard_notes), ladder_notes = descend(steps, attempt, device)
         return maps, tile, [*ladder_notes, *guard_notes]
 
-    def _mattes(self, maps: Maps, proxy: Proxy, network: Network, params: Params) -> tuple[Tensor, dict[str, Tensor]]:
+    def _mattes(
+        self, maps: Maps, proxy: Proxy, network: ChosenNetwork, params: Params
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Alpha of all chosen classes together and, on request, of each; [1,1,H,W]."""
         edges = params["edges"]
         snap = edges == "snap" or (edges == "auto" and network.cell > 1)
@@ -185,14 +187,14 @@ class Segment:
         layers = {}
         if params["classLayers"]:
             # By the names that were asked for, as the face has it: `trafficlight` finds the class `traffic light`.
-            asked = listed(params["classes"]) or [network.names.names[i] for i in network.chosen]
+            asked = comma_separated(params["classes"]) or [network.names.names[i] for i in network.chosen]
             for name, layer in layer_names(asked).items():
                 place = network.chosen.index(network.names.index(name))
                 layers[f"class {layer}"] = matte(maps.chosen[place])
         return matte(maps.chosen.sum(0)), layers
 
 
-def choose_network(params: Params, device: Device) -> Network:
+def choose_network(params: Params, device: Device) -> ChosenNetwork:
     """The weights, their class list and the chosen classes. Raises ParameterError for names that do not fit."""
     asked, weights = choose_weights(params, device, "hrnet_ocr")
     count = int(weights.options.get("classes", 19))
@@ -200,7 +202,7 @@ def choose_network(params: Params, device: Device) -> Network:
         raise ParameterError(f"the weights '{weights.name}' have {count} classes: Segment can number {MOST_CLASSES}")
     try:
         names = classes.of_weights(weights.name, asked, count, params["classList"])
-        return Network(asked, weights, names, names.choose(params["classes"]))
+        return ChosenNetwork(asked, weights, names, names.choose(params["classes"]))
     except WeightsError as error:
         raise ParameterError(str(error)) from None
 

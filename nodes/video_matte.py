@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.rvm import Coarse, MattingNetwork
+from models.rvm import CoarseWithState, MattingNetwork
 from models.weights import WeightsRef
 from nodes.checkpoints import Checkpoints
 from nodes.engine import Device, Inputs, Params, Passes
@@ -25,7 +25,7 @@ from nodes.footage.frame import Frame
 from nodes.frame_runs import frames_there, gaps
 from nodes.ladder import descend
 from nodes.matting import matte
-from nodes.matting.memory import SMALLEST_SIDE, Memory, Picture, State, part_in, picture_of
+from nodes.matting.memory import SMALLEST_SIDE, Memory, SeenFrame, State, part_in, picture_of
 from nodes.network import choose_weights, run_guarded
 from nodes.picture import make_proxy, premultiply, rebuild_foreground, to_pixels
 
@@ -108,7 +108,7 @@ class _Chain:
         self.start = self.frames[self.first]
         self.checkpoints = device.kept(self._key(), Checkpoints[Memory])
 
-    def matte(self, picture: Picture) -> tuple[Matted, list[str]]:
+    def matte(self, picture: SeenFrame) -> tuple[Matted, list[str]]:
         """The matte of the chain's frame, from the state that all frames before it left."""
         before, began, why = self._fitting(self._before(), self.frame, picture)
         matted, notes = self._guarded(picture, before, self._full)
@@ -121,7 +121,7 @@ class _Chain:
             notes = [f"the matte's memory begins at frame {began}: {why}", *notes]
         return matted, notes
 
-    def picture(self, source: Frame, shown: Tensor) -> Picture:
+    def picture(self, source: Frame, shown: Tensor) -> SeenFrame:
         """What the network sees of a frame."""
         return picture_of(source, shown, self.params["downsampleRatio"], self.params["cuts"] == "restart")
 
@@ -150,14 +150,14 @@ class _Chain:
         self._keep(earlier, advanced)
         return advanced
 
-    def _fitting(self, memory: Memory | None, frame: int, picture: Picture) -> tuple[State | None, int, str]:
+    def _fitting(self, memory: Memory | None, frame: int, picture: SeenFrame) -> tuple[State | None, int, str]:
         """The states a frame is seen with, and where they began and why."""
         if memory is None:
             return None, frame, ""
         why = memory.break_before(picture)
         return (None, frame, why) if why else (memory.states_on(picture.grid), memory.began, memory.why)
 
-    def _guarded(self, picture: Picture, state: State | None, step: Any) -> tuple[Any, list[str]]:
+    def _guarded(self, picture: SeenFrame, state: State | None, step: Any) -> tuple[Any, list[str]]:
         def run(dtype: torch.dtype) -> Any:
             model = cast(MattingNetwork, self.device.model(self.weights.name, "rvm", self.weights.options, dtype))
             source = _padded(picture.shown).to(dtype)
@@ -167,17 +167,17 @@ class _Chain:
 
         return run_guarded(run, lambda r: [*r.state, r.pha, r.fgr] if isinstance(r, Matted) else r, self.device.dtype)
 
-    def _state_only(self, model: MattingNetwork, source: Tensor, before: Any, picture: Picture) -> State:
+    def _state_only(self, model: MattingNetwork, source: Tensor, before: Any, picture: SeenFrame) -> State:
         small = model.shrink(source, picture.grid.ratio)
         if self.params["execution"] == "compiled":
             # The same compiled code as for the frame itself, so that a replay gives the same bits.
             return tuple(model.coarse(small, *before).states)  # type: ignore[return-value]
         return tuple(model.advance(small, *before))  # type: ignore[return-value]
 
-    def _full(self, model: MattingNetwork, source: Tensor, before: Any, picture: Picture) -> Matted:
+    def _full(self, model: MattingNetwork, source: Tensor, before: Any, picture: SeenFrame) -> Matted:
         ratio, size = picture.grid.ratio, picture.shown.shape[-2:]
         small = model.shrink(source, ratio)
-        coarse: Coarse = model.coarse(small, *before)
+        coarse: CoarseWithState = model.coarse(small, *before)
         fgr, pha = (coarse.fgr, coarse.pha) if ratio == 1 else model.refine(source, small, coarse)
         person = model.project_seg(coarse.hid).sigmoid()
 

@@ -17,7 +17,7 @@ from .refiner import MODES, Refined, Refiner
 BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
 
 
-class Coarse(NamedTuple):
+class CoarseMatte(NamedTuple):
     """pha [B,1,h,w] and err [B,1,h,w] in 0..1; fgr [B,3,h,w], the unclamped residual fgr - src; hid [B,32,h,w] >= 0."""
 
     pha: Tensor
@@ -64,12 +64,12 @@ class MattingBase(nn.Module):
         self.aspp = ASPP(f4, [3, 6, 9])
         self.decoder = Decoder((256, 128, 64, 48, 37), (f3, f2, f1, 6))
 
-    def coarse(self, src: Tensor, bgr: Tensor) -> Coarse:
+    def coarse(self, src: Tensor, bgr: Tensor) -> CoarseMatte:
         """The coarse stage on src and bgr [B,3,h,w], RGB 0..1, at the size they have."""
         both = torch.cat([src, bgr], dim=1)
         f1, f2, f3, f4 = self.backbone(both)
         x = self.decoder(self.aspp(f4), f3, f2, f1, both)
-        return Coarse(x[:, :1].clamp(0, 1), x[:, 1:4], x[:, 4:5].clamp(0, 1), x[:, 5:].relu())
+        return CoarseMatte(x[:, :1].clamp(0, 1), x[:, 1:4], x[:, 4:5].clamp(0, 1), x[:, 5:].relu())
 
     def forward(self, src: Tensor, bgr: Tensor) -> BaseOutput:
         """src (plate) and bgr (clean plate): [B,3,H,W], float, display-encoded RGB 0..1, of one size (any).
@@ -118,7 +118,7 @@ class MattingRefine(MattingBase):
             )
         return F.interpolate(image, (height, width), mode="bilinear", align_corners=False)
 
-    def refine(self, src: Tensor, bgr: Tensor, coarse: Coarse) -> Refined:
+    def refine(self, src: Tensor, bgr: Tensor, coarse: CoarseMatte) -> Refined:
         """The refine stage on src and bgr [B,3,H,W] and a coarse stage of any size."""
         return self.refiner(
             src,

@@ -13,7 +13,7 @@ from .upsampling import UPSAMPLERS, upsampler
 Branches = tuple[Tensor, ...]
 
 
-class Body(NamedTuple):
+class StageDepths(NamedTuple):
     """Bottlenecks before the branches, modules of the stages with 2, 3 and 4 branches, blocks in each branch of one."""
 
     bottlenecks: int
@@ -21,7 +21,11 @@ class Body(NamedTuple):
     blocks: int
 
 
-BODIES = {"full": Body(4, (1, 4, 3), 4), "small_v2": Body(2, (1, 3, 2), 2), "tiny": Body(1, (1, 1, 1), 2)}
+BODIES = {
+    "full": StageDepths(4, (1, 4, 3), 4),
+    "small_v2": StageDepths(2, (1, 3, 2), 2),
+    "tiny": StageDepths(1, (1, 1, 1), 2),
+}
 
 
 class HighResolutionModule(nn.Module):
@@ -106,7 +110,7 @@ class HRNet(nn.Module):
         self.transition3 = self._transition(3)
         self.stage4 = self._stage(4, sizes, upsampler, 1 if finest_only else None)
 
-    def _stage(self, branches: int, body: Body, upsampler: str, outputs: int | None = None) -> nn.Sequential:
+    def _stage(self, branches: int, body: StageDepths, upsampler: str, outputs: int | None = None) -> nn.Sequential:
         count = body.modules[branches - 2]
         return nn.Sequential(
             *(

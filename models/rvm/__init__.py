@@ -2,10 +2,10 @@
 WACV 2022, arXiv:2108.11515."""
 
 from .guided_filter import DeepGuidedFilterRefiner, FastGuidedFilterRefiner
-from .model import Coarse, MattingNetwork, MattingOutput, SegmentationOutput, States
+from .model import CoarseWithState, MattingNetwork, MattingOutput, SegmentationOutput, States
 
 __all__ = [
-    "Coarse",
+    "CoarseWithState",
     "DeepGuidedFilterRefiner",
     "FastGuidedFilterRefiner",
     "MattingNetwork",

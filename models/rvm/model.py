@@ -15,7 +15,7 @@ VARIANTS = ("mobilenetv3", "resnet50")
 REFINERS = {"deep_guided_filter": DeepGuidedFilterRefiner, "fast_guided_filter": FastGuidedFilterRefiner}
 
 
-class Coarse(NamedTuple):
+class CoarseWithState(NamedTuple):
     """The matte at the size of the small source, before refinement and unclamped: fgr (3 channels, the residual
     fgr - src), pha (1), hid (16 features for the refiner), each [B,C,h,w] or [B,T,C,h,w]; and the new state."""
 
@@ -106,13 +106,13 @@ class MattingNetwork(nn.Module):
         r2: Tensor | None = None,
         r3: Tensor | None = None,
         r4: Tensor | None = None,
-    ) -> Coarse:
+    ) -> CoarseWithState:
         """The matte of the (small) frame or clip at its own size, before refinement, and the new state."""
         hid, states, clip = self._hidden(src_sm, (r1, r2, r3, r4))
         out = self.project_mat(hid)
-        return Coarse(_unfold(out[:, :3], clip), _unfold(out[:, 3:], clip), _unfold(hid, clip), states)
+        return CoarseWithState(_unfold(out[:, :3], clip), _unfold(out[:, 3:], clip), _unfold(hid, clip), states)
 
-    def refine(self, src: Tensor, src_sm: Tensor, coarse: Coarse) -> tuple[Tensor, Tensor]:
+    def refine(self, src: Tensor, src_sm: Tensor, coarse: CoarseWithState) -> tuple[Tensor, Tensor]:
         """The coarse matte of src_sm brought to the size of src: residual fgr (3 channels) and pha (1), unclamped."""
         frames, clip = _fold(src)
         small = (_fold(x)[0] for x in (src_sm, coarse.fgr, coarse.pha, coarse.hid))

@@ -33,7 +33,7 @@ _KEPT_TYPES = ("float32", "float16", "int64")
 
 
 @dataclass(frozen=True)
-class Plan:
+class KeyPlan:
     """How a file's arrays become a network's: `takes` maps the network's keys to the file's, None for a counter that
     old files lack; `solves` maps keys of spectral norms that old files lack to the start of the norm's keys."""
 
@@ -55,12 +55,12 @@ def fit(state: Mapping[str, Tensor], network: str, options: Mapping[str, Any], l
     """
     label = label or "the file"
     state = unwrapped(state)
-    return dict(read(plan(state, network, options, label), state.__getitem__, label))
+    return dict(fitted_arrays(key_plan(state, network, options, label), state.__getitem__, label))
 
 
-def plan(
+def key_plan(
     arrays: Mapping[str, Shaped], network: str, options: Mapping[str, Any], label: str, loose: bool = False
-) -> Plan:
+) -> KeyPlan:
     """How the arrays fit the network; reads shapes only. `loose` permits left-over arrays (TorchScript constants).
 
     Raises WeightsError as `fit` does, ValueError for an unknown network or option.
@@ -93,11 +93,11 @@ def plan(
             f"{label} has {len(left)} arrays that {guess} has no place for, such as {left[0][:80]}; "
             "it was made by a changed version of the network"
         )
-    return Plan(network, options, guess.prefix, takes, solves)
+    return KeyPlan(network, options, guess.prefix, takes, solves)
 
 
-def read(
-    plan: Plan, tensor: Callable[[str], Tensor], label: str, order: Sequence[str] | None = None
+def fitted_arrays(
+    plan: KeyPlan, tensor: Callable[[str], Tensor], label: str, order: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Tensor]]:
     """The network's keys and tensors, one after the other (in `order`); `tensor` returns an array of the file.
 
@@ -122,7 +122,7 @@ def read(
         yield key, value
 
 
-def choose(arrays: Mapping[str, Shaped], label: str) -> Guess:
+def fitting_network(arrays: Mapping[str, Shaped], label: str) -> Guess:
     """The network that the arrays fit wholly. Raises WeightsError that says what the file seems to be instead."""
     guess = identify(arrays)
     if guess is not None and guess.complete:

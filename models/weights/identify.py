@@ -149,7 +149,7 @@ def candidates(arrays: Mapping[str, Shaped]) -> Iterator[tuple[str, dict[str, An
             yield known.name, options
 
 
-def _marked(arrays: Mapping[str, Any], known: registry.Network) -> bool:
+def _marked(arrays: Mapping[str, Any], known: registry.NetworkFacts) -> bool:
     found = any(known.mark in name for name in arrays)
     return found and not (known.unless and any(known.unless in name for name in arrays))
 
@@ -189,7 +189,7 @@ def _signature(network: str, options: str) -> dict[str, tuple[tuple[int, ...], s
     return {key: (tuple(value.shape), str(value.dtype).removeprefix("torch.")) for key, value in state.items()}
 
 
-def _from_keys(arrays: Mapping[str, Any], known: registry.Network) -> dict[str, Any]:
+def _from_keys(arrays: Mapping[str, Any], known: registry.NetworkFacts) -> dict[str, Any]:
     read = {}
     for option, signs in known.from_keys.items():
         for value, part in signs.items():
@@ -199,7 +199,7 @@ def _from_keys(arrays: Mapping[str, Any], known: registry.Network) -> dict[str, 
     return read
 
 
-def _from_shapes(arrays: Mapping[str, Shaped], known: registry.Network) -> dict[str, Any]:
+def _from_shapes(arrays: Mapping[str, Shaped], known: registry.NetworkFacts) -> dict[str, Any]:
     read = {}
     for option, place in known.from_shape.items():
         key, _, axis = place.rstrip("]").partition("[")

@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from models.weights import hashes, naming, registry, store
 from models.weights.errors import WeightsError
-from models.weights.fit import Plan, choose, plan, read
+from models.weights.fit import KeyPlan, fitted_arrays, fitting_network, key_plan
 from models.weights.formats.arrays import ITEM_SIZE
 from models.weights.formats.checkpoint import Checkpoint, open_checkpoint
-from models.weights.formats.safetensors_file import layout_order, write
+from models.weights.formats.safetensors_file import layout_order, write_safetensors
 from models.weights.header import check_options, options_in
 from models.weights.identify import Guess, describe, seems_to_be, signature, values_taken
 from models.weights.reference import WeightsRef, resolve
@@ -79,7 +79,7 @@ def save(path: Path, state: Mapping[str, Tensor], network: str, options: Mapping
     arguments always give the same bytes. Raises WeightsError if the tensors are not the network's, or not finite.
     """
     try:
-        fitting = plan(state, network, options, path.name)
+        fitting = key_plan(state, network, options, path.name)
     except ValueError as error:
         raise WeightsError(f"{path.name} cannot be written: {error}") from None
     dtypes = {key: str(state[source].dtype).removeprefix("torch.") for key, source in fitting.takes.items() if source}
@@ -99,7 +99,7 @@ def _understand(checkpoint: Checkpoint, entry: Entry | None) -> tuple[Guess, dic
             known = ("licence", "terms", "source", "source_sha256")
             kept: dict[str, str] = {key: header[key] for key in known if key in header}
             return Guess(header["network"], options, "", 1.0, len(checkpoint.arrays)), kept
-    guess = choose(checkpoint.arrays, checkpoint.label)
+    guess = fitting_network(checkpoint.arrays, checkpoint.label)
     if entry is not None and not _is(entry, guess):
         raise WeightsError(
             f"{checkpoint.label} is not {entry.id}, which is {describe(entry.network, entry.options)}: "
@@ -153,7 +153,7 @@ def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name:
     metadata = {"format": "pt", "network": guess.network, "options": _json(guess.options)} | metadata
     loose = checkpoint.format == "TorchScript"
     try:
-        fitting = plan(checkpoint.arrays, guess.network, guess.options, checkpoint.label, loose=loose)
+        fitting = key_plan(checkpoint.arrays, guess.network, guess.options, checkpoint.label, loose=loose)
     except ValueError as error:
         raise WeightsError(f"{checkpoint.label} cannot be used: {error}") from None
     dtypes = {key: checkpoint.arrays[source].dtype for key, source in fitting.takes.items() if source}
@@ -175,7 +175,7 @@ def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name:
 
 
 def _write_tensors(
-    file: IO[bytes], fitting: Plan, dtypes: Mapping[str, str], metadata: Mapping[str, str], tensor: Any, label: str
+    file: IO[bytes], fitting: KeyPlan, dtypes: Mapping[str, str], metadata: Mapping[str, str], tensor: Any, label: str
 ) -> None:
     """One array in memory at a time: the layout is known beforehand."""
     from torch import uint8
@@ -188,10 +188,10 @@ def _write_tensors(
     assert all(dtype in ITEM_SIZE for _, dtype in order)
 
     def pieces() -> Iterator[memoryview]:
-        for _, value in read(fitting, tensor, label, order=list(layout)):
+        for _, value in fitted_arrays(fitting, tensor, label, order=list(layout)):
             yield value.detach().cpu().contiguous().reshape(-1).view(uint8).numpy().data
 
-    write(file, layout, metadata, pieces())
+    write_safetensors(file, layout, metadata, pieces())
 
 
 def _rewound(checkpoint: Checkpoint) -> IO[bytes]:

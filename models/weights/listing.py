@@ -10,7 +10,7 @@ from models.weights.reference import WeightsRef, default_for, resolve
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightsRow:
     """One set of weights. `state` is "bundled", "imported", "available" (fetch brings it), "by hand" (a person has
     to), or "damaged" with the reason in `problem`. `size` is in bytes, or None where nobody knows; `default` tells
     whether the node uses these when none are named."""
@@ -30,7 +30,7 @@ class Row:
     default: bool = False
 
 
-def rows() -> list[Row]:
+def rows() -> list[WeightsRow]:
     """All weights in the order of the nodes, those that are here first. Reads headers and hashes, no arrays."""
     found = [*_here()]
     here = {row.name for row in found}
@@ -41,21 +41,21 @@ def rows() -> list[Row]:
     return _with_defaults(found)
 
 
-def _here() -> list[Row]:
+def _here() -> list[WeightsRow]:
     imported = store.imported()
     names = [*imported, *(name for name in store.bundled() if name not in imported)]
     return [_present(name) for name in names]
 
 
-def _present(name: str) -> Row:
+def _present(name: str) -> WeightsRow:
     try:
         ref = resolve(name)
     except WeightsError as error:
         known = registry.entries().get(name)
         node = known.node if known else ""
-        return Row(name, node, "", "damaged", None, "", "", "", "", problem=str(error))
+        return WeightsRow(name, node, "", "damaged", None, "", "", "", "", problem=str(error))
     licence = registry.licence(ref.licence)
-    return Row(
+    return WeightsRow(
         name=name,
         node=registry.node_of(ref.network),
         what=_what(ref),
@@ -79,8 +79,8 @@ def _what(ref: WeightsRef) -> str:
     return f"your own: {title}" + (f" ({values})" if values else "")
 
 
-def _published(entry: registry.Entry) -> Row:
-    return Row(
+def _published(entry: registry.Entry) -> WeightsRow:
+    return WeightsRow(
         name=entry.id,
         node=entry.node,
         what=entry.what,
@@ -93,7 +93,7 @@ def _published(entry: registry.Entry) -> Row:
     )
 
 
-def _with_defaults(found: list[Row]) -> list[Row]:
+def _with_defaults(found: list[WeightsRow]) -> list[WeightsRow]:
     chosen = set()
     for node in registry.nodes():
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import models
 from models.weights import registry
 from models.weights.errors import WeightsError
-from models.weights.fit import choose, plan, read
+from models.weights.fit import fitted_arrays, fitting_network, key_plan
 from models.weights.formats.checkpoint import Checkpoint, open_checkpoint
 from models.weights.hashes import digest
 from models.weights.header import check_options
@@ -28,7 +28,7 @@ def complete(ref: WeightsRef) -> WeightsRef:
     if ref.network:
         return ref
     with open_checkpoint(ref.path) as checkpoint:
-        guess = choose(checkpoint.arrays, checkpoint.label)
+        guess = fitting_network(checkpoint.arrays, checkpoint.label)
         values = values_taken(checkpoint.arrays, guess.network, guess.options)
     published = {entry.licence.word for entry in registry.entries().values() if entry.network == guess.network}
     terms = ref.terms or describe_terms("unknown")
@@ -74,7 +74,9 @@ def build(ref: WeightsRef, options: Mapping[str, Any] | None = None) -> nn.Modul
 
 def _fitted(checkpoint: Checkpoint, network: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
-        fitting = plan(checkpoint.arrays, network, options, checkpoint.label, loose=checkpoint.format == "TorchScript")
+        fitting = key_plan(
+            checkpoint.arrays, network, options, checkpoint.label, loose=checkpoint.format == "TorchScript"
+        )
     except ValueError as error:
         raise WeightsError(f"{checkpoint.label} cannot be used: {error}") from None
-    return dict(read(fitting, checkpoint.tensor, checkpoint.label))
+    return dict(fitted_arrays(fitting, checkpoint.tensor, checkpoint.label))

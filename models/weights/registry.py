@@ -70,7 +70,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkFacts:
     """How files of a network look.
 
     `mark` is part of a key that they have, `unless` one that they have not. What options a file was made with is told
@@ -126,9 +126,9 @@ def licences() -> dict[str, Licence]:
 
 
 @functools.cache
-def networks() -> dict[str, Network]:
+def networks() -> dict[str, NetworkFacts]:
     """All networks whose files the house recognises."""
-    return {name: Network(name, **_tuples(raw, "extras")) for name, raw in _document()["networks"].items()}
+    return {name: NetworkFacts(name, **_tuples(raw, "extras")) for name, raw in _document()["networks"].items()}
 
 
 @functools.cache

@@ -19,10 +19,10 @@ RATIO = 0.8
 THRESHOLD = 1.0
 MIN_MATCHES = 8
 
-Points = NDArray[np.float32]
+FeaturePoints = NDArray[np.float32]
 
 
-def detect(detail: Floats, mask: Mask | None = None) -> tuple[Points, Floats]:
+def detect(detail: Floats, mask: Mask | None = None) -> tuple[FeaturePoints, Floats]:
     """Keypoints of contrast-normalised luma (HxW): (N, 2) positions and (N, 128) descriptors, in an order of their own.
 
     mask: HxW, True where details may be used.
@@ -37,7 +37,9 @@ def detect(detail: Floats, mask: Mask | None = None) -> tuple[Points, Floats]:
     return keys[order, :2], np.asarray(descriptors, dtype=np.float32)[order]
 
 
-def match(source: tuple[Points, Floats], plate: tuple[Points, Floats], radius: float) -> tuple[Points, Points]:
+def match(
+    source: tuple[FeaturePoints, Floats], plate: tuple[FeaturePoints, Floats], radius: float
+) -> tuple[FeaturePoints, FeaturePoints]:
     """Mutual best matches that pass the ratio test, as plate and source positions, both (N, 2).
 
     Only details within `radius` pixels of each other are compared: a plate is nearly in place already, and a repeated

@@ -173,7 +173,7 @@ class Face:
         for entry in self.variable:
             if entry.when and not params[entry.when]:
                 continue
-            names = listed(str(params[entry.each]))
+            names = comma_separated(str(params[entry.each]))
             if not names:
                 raise ParameterError(f"'{entry.when or entry.name}' needs names: list them in '{entry.each}'")
             taken = [result.layer for result in passes]
@@ -243,7 +243,7 @@ class Face:
         return values
 
 
-def listed(text: str) -> list[str]:
+def comma_separated(text: str) -> list[str]:
     """The names in a text that separates them by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 

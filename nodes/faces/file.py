@@ -20,16 +20,16 @@ from nodes.faces.face import TYPES, Face, Input, Parameter, Pass
 from nodes.faces.keys import (
     Key,
     Wrong,
+    any_number,
+    at_least_one,
     chosen,
     entries,
-    listed,
+    in_few_words,
     named,
     nearest,
-    number,
     numbers,
     optional_text,
-    shown,
-    text,
+    prose,
     truth,
     whole,
     words,
@@ -42,10 +42,10 @@ _LARGEST = 1 << 20
 _FACE: Mapping[str, Key] = {
     "id": Key(named(r"[A-Za-z][A-Za-z0-9_.-]*", "a name of letters and digits, such as StudioKey"), needed=True),
     "command": Key(named(r"[a-z0-9][a-z0-9_-]*", "a name of small letters, such as studio-key"), needed=True),
-    "label": Key(text, needed=True),
-    "group": Key(text, needed=True),
+    "label": Key(prose, needed=True),
+    "group": Key(prose, needed=True),
     "version": Key(whole(1), needed=True),
-    "description": Key(text, needed=True),
+    "description": Key(prose, needed=True),
     "inputs": Key(entries, needed=True),
     "parameters": Key(entries, needed=True),
     "passes": Key(entries, needed=True),
@@ -58,38 +58,38 @@ _OPTION = named(r"[a-z][a-z0-9-]*", "a name of small letters, such as plate")
 _NAME = named(r"[A-Za-z][A-Za-z0-9_]*", "a name of letters and digits")
 _INPUT: Mapping[str, Key] = {
     "name": Key(_NAME, needed=True),
-    "label": Key(text, needed=True),
+    "label": Key(prose, needed=True),
     "option": Key(_OPTION, needed=True),
-    "hint": Key(text, needed=True),
+    "hint": Key(prose, needed=True),
     "kind": Key(chosen("plate", "mask")),
     "optional": Key(truth),
     "alpha_of": Key(optional_text),
 }
 _PARAMETER: Mapping[str, Key] = {
     "name": Key(_NAME, needed=True),
-    "label": Key(text, needed=True),
+    "label": Key(prose, needed=True),
     "type": Key(chosen(*TYPES), needed=True),
     "default": Key(lambda value: value, needed=True),
-    "hint": Key(text, needed=True),
-    "page": Key(text),
-    "minimum": Key(number),
-    "maximum": Key(number),
+    "hint": Key(prose, needed=True),
+    "page": Key(prose),
+    "minimum": Key(any_number),
+    "maximum": Key(any_number),
     "display": Key(numbers(2)),
     "choices": Key(words),
-    "choice_hints": Key(listed(text)),
+    "choice_hints": Key(at_least_one(prose)),
     "enabled_by": Key(words_by_name),
     "animates": Key(truth),
     "changes_pixels": Key(truth),
     "selects": Key(optional_text),
     "replaces": Key(optional_text),
     "of_files": Key(truth),
-    "options": Key(listed(_OPTION)),
+    "options": Key(at_least_one(_OPTION)),
 }
 _PASS: Mapping[str, Key] = {
-    "name": Key(text, needed=True),
+    "name": Key(prose, needed=True),
     "layer": Key(optional_text, needed=True),
-    "channels": Key(listed(named(r"[A-Za-z]", "one letter, such as R or A")), needed=True),
-    "hint": Key(text, needed=True),
+    "channels": Key(at_least_one(named(r"[A-Za-z]", "one letter, such as R or A")), needed=True),
+    "hint": Key(prose, needed=True),
     "exact": Key(truth),
     "as_source": Key(truth),
     "each": Key(optional_text),
@@ -177,9 +177,9 @@ def _document(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" in line {mark.line + 1}" if mark else ""
-        raise Wrong(f"the face is not YAML{where}: {shown(error.problem or error.context)}") from None
+        raise Wrong(f"the face is not YAML{where}: {in_few_words(error.problem or error.context)}") from None
     except (yaml.YAMLError, ValueError, OverflowError, TypeError, AttributeError, RecursionError) as error:
-        raise Wrong(f"the face is not YAML: {shown(error)}") from None
+        raise Wrong(f"the face is not YAML: {in_few_words(error)}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -197,7 +197,7 @@ def _all(given: Sequence[Any], kind: Callable[..., Any], keys: Mapping[str, Key]
     made = []
     for place, entry in enumerate(given, 1):
         name = entry.get("name") if isinstance(entry, dict) else None
-        where = f"{what} '{shown(name)}'" if isinstance(name, str) else f"{what} {place}"
+        where = f"{what} '{in_few_words(name)}'" if isinstance(name, str) else f"{what} {place}"
         values = _read(entry, keys, where)
         if kind is Parameter:
             values["default"] = _default(values, where)
@@ -208,10 +208,10 @@ def _all(given: Sequence[Any], kind: Callable[..., Any], keys: Mapping[str, Key]
 def _read(given: Any, keys: Mapping[str, Key], where: str) -> dict[str, Any]:
     """The checked values of a mapping. Raises Wrong."""
     if not isinstance(given, dict):
-        raise Wrong(f"{where} is a list of keys and values, such as label: Gain, not {shown(given)}")
+        raise Wrong(f"{where} is a list of keys and values, such as label: Gain, not {in_few_words(given)}")
     for key in given:
         if key not in keys:
-            raise Wrong(f"{where} has no key '{shown(key)}'{nearest(str(key), keys)}")
+            raise Wrong(f"{where} has no key '{in_few_words(key)}'{nearest(str(key), keys)}")
     missing = [key for key, about in keys.items() if about.needed and key not in given]
     if missing:
         raise Wrong(f"{where} lacks {' and '.join(repr(key) for key in missing)}")
@@ -220,7 +220,7 @@ def _read(given: Any, keys: Mapping[str, Key], where: str) -> dict[str, Any]:
         try:
             values[key] = keys[key].read(value)
         except Wrong as wrong:
-            raise Wrong(f"{where}: '{key}' must be {wrong}, not {shown(value)}") from None
+            raise Wrong(f"{where}: '{key}' must be {wrong}, not {in_few_words(value)}") from None
     return values
 
 
@@ -236,7 +236,7 @@ def _default(values: Mapping[str, Any], where: str) -> Any:
         "choice": (str, int, float),
     }
     if not isinstance(given, fits.get(kind, str)) or (isinstance(given, bool) and kind in ("int", "float")):
-        raise Wrong(f"{where}: 'default' does not fit the type {kind}: it is {shown(given)}")
+        raise Wrong(f"{where}: 'default' does not fit the type {kind}: it is {in_few_words(given)}")
     if kind == "choice":
         given = words([given])[0]
     parameter = Parameter(**{**values, "default": given})

@@ -25,7 +25,7 @@ class Key:
     needed: bool = False
 
 
-def text(value: Any) -> str:
+def prose(value: Any) -> str:
     """Something to read, its lines joined."""
     joined = optional_text(value)
     if not joined:
@@ -68,7 +68,7 @@ def truth(value: Any) -> bool:
     return value
 
 
-def number(value: Any) -> float:
+def any_number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise Wrong("a number")
     return value
@@ -83,7 +83,7 @@ def whole(least: int) -> Callable[[Any], int]:
     return read
 
 
-def listed(read: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+def at_least_one(read: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
     """A list of at least one value that `read` takes."""
 
     def read_all(value: Any) -> tuple[Any, ...]:
@@ -101,14 +101,14 @@ def numbers(count: int) -> Callable[[Any], tuple[float, ...]]:
     def read(value: Any) -> tuple[float, ...]:
         if not isinstance(value, list) or len(value) != count:
             raise Wrong(f"a list of {count} numbers")
-        return tuple(map(number, value))
+        return tuple(map(any_number, value))
 
     return read
 
 
 def words(value: Any) -> tuple[str, ...]:
     """Choices: YAML takes a bare `off` for a truth value and `1` for a number."""
-    found = listed(_as_text)(value)
+    found = at_least_one(_as_text)(value)
     if len(set(found)) != len(found):
         raise Wrong("a list in which nothing stands twice")
     return found
@@ -134,7 +134,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f": did you mean '{close[0]}'?" if close else f": it has {', '.join(known)}"
 
 
-def shown(value: Any) -> str:
+def in_few_words(value: Any) -> str:
     """A value in a few readable characters."""
     if isinstance(value, list | tuple | dict | set):
         return f"{'a mapping' if isinstance(value, dict) else 'a list'} of {len(value)}"
@@ -147,7 +147,7 @@ def shown(value: Any) -> str:
 def _as_text(value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise Wrong("a text")
-    return text(_word(value))
+    return prose(_word(value))
 
 
 def _word(value: Any) -> str:

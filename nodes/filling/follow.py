@@ -15,11 +15,11 @@ from nodes.aligning.align import Registration, estimate_registration, warp_part
 from nodes.aligning.gain import NO_GAIN
 from nodes.aligning.grid import Floats, Mask
 from nodes.filling.fill import Filler
-from nodes.filling.grain import GRAIN_RING, Grain, measure
+from nodes.filling.grain import GRAIN_RING, Grain, measure_grain
 from nodes.filling.mask import hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, median_of_seen
-from nodes.filling.shot import Look, Shot
+from nodes.filling.shot import HoledShot, Look
 from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
@@ -82,7 +82,7 @@ def places_near(place: int, count: int, every: int) -> list[int]:
     return [near for near in dict.fromkeys(around) if 0 <= near < count]
 
 
-def neighbours(frame: int, shot: Shot) -> list[int]:
+def revealing_frames(frame: int, shot: HoledShot) -> list[int]:
     """Frames that may reveal what this one hides, the nearest first."""
     place, reach = shot.place(frame), shot.params["reach"]
     around = shot.frames[max(0, place - reach) : place + reach + 1]
@@ -90,7 +90,7 @@ def neighbours(frame: int, shot: Shot) -> list[int]:
     return sorted((one for one in found if one != frame), key=lambda one: (abs(one - frame), one))
 
 
-def make_reference(frame: int, shot: Shot, filler: Filler, like: Frame) -> Reference | None:
+def make_reference(frame: int, shot: HoledShot, filler: Filler, like: Frame) -> Reference | None:
     """The reference at a frame; None, with a note, where that cannot be looked at."""
     look = shot.look_aside(frame, like)
     if look is None:
@@ -100,7 +100,7 @@ def make_reference(frame: int, shot: Shot, filler: Filler, like: Frame) -> Refer
     return reference
 
 
-def revealed(look: Look, shot: Shot) -> Reference:
+def revealed(look: Look, shot: HoledShot) -> Reference:
     """A frame as its own reference: cleaned with what its neighbours reveal, nothing painted."""
     window = look.source.data_window
     light, known = look.background(window)
@@ -123,12 +123,12 @@ def lay_under(look: Look, reference: Reference) -> Laid:
     )
 
 
-def _reveal(look: Look, reference: Reference, shot: Shot) -> None:
+def _reveal(look: Look, reference: Reference, shot: HoledShot) -> None:
     """Fills in what other frames show of a frame's holes."""
     window = look.source.data_window
     registrar = _Registrar(look)
     views: list[list[tuple[Floats, Mask]]] = [[] for _ in look.holes]
-    for frame in neighbours(look.frame, shot):
+    for frame in revealing_frames(look.frame, shot):
         other = shot.look_aside(frame, look.source)
         if other is None:
             continue
@@ -162,11 +162,11 @@ def _grain_between(look: Look, there: Floats, registration: Registration) -> lis
     light, known = look.background(around)
     other, seen = warp_part(there, registration, *around.slices_in(look.source.data_window))
     share = np.full(seen.shape, 1.0 if registration.in_place else KEPT_GRAIN, np.float32)
-    found = measure(light, known, Seen(np.where(seen[..., None], other, np.float32(0)), seen, share))
+    found = measure_grain(light, known, Seen(np.where(seen[..., None], other, np.float32(0)), seen, share))
     return [] if found is None else [found]
 
 
-def _paint(look: Look, reference: Reference, shot: Shot, filler: Filler) -> None:
+def _paint(look: Look, reference: Reference, shot: HoledShot, filler: Filler) -> None:
     """Paints what of a frame's holes nothing reveals."""
     window = look.source.data_window
     before = reference.known.copy()

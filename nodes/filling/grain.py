@@ -56,7 +56,7 @@ class Grain:
         return float(self.deviation.mean())
 
 
-def measure(light: Floats, known: Mask, beside: Seen | None = None) -> Grain | None:
+def measure_grain(light: Floats, known: Mask, beside: Seen | None = None) -> Grain | None:
     """The grain of the `known` part of `light` `[h,w,3]`; None where there is too little to see.
 
     Fine texture counts as grain, unless the same background is known from other frames: `beside` is that, at the same

@@ -16,16 +16,16 @@ from nodes.filling.follow import (
     Reference,
     lay_under,
     make_reference,
-    neighbours,
     places_near,
     reference_places,
     revealed,
+    revealing_frames,
 )
-from nodes.filling.grain import Grain, measure
+from nodes.filling.grain import Grain, measure_grain
 from nodes.filling.mask import Hole, hidden
 from nodes.filling.regions import region_of, ring_of
 from nodes.filling.seen import Seen, nothing
-from nodes.filling.shot import Look, Shot
+from nodes.filling.shot import HoledShot, Look
 from nodes.filling.still_plate import StillPlate, match_gain
 from nodes.filling.survey import Survey, left_out, narrowed
 from nodes.footage.frame import Frame
@@ -50,7 +50,7 @@ class Filled:
     measured: tuple[Grain, ...] = ()
 
 
-def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+def per_frame(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:
     fills = []
     for hole in look.holes:
         shot.inputs.check_cancelled()
@@ -58,7 +58,7 @@ def per_frame(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fi
     return fills
 
 
-def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+def still_plate(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:
     plate = _kept_plate(look, shot, filler, device)
     if plate is None:
         return per_frame(look, shot, filler, device)
@@ -77,13 +77,13 @@ def still_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> list[
             np.where(revealed.where, revealed.grain, held.grain),
         )
         origin = _origin(REVEALED, revealed.where) + _origin(ELSEWHERE, held.where & ~revealed.where)
-        measured = measure(ours, known, Seen(shown.light * gain, shown.where, shown.grain))
+        measured = measure_grain(ours, known, Seen(shown.light * gain, shown.where, shown.grain))
         filled = _complete(look, hole, have, origin, shot, filler)
         fills.append(replace(filled, measured=() if measured is None else (measured,)))
     return fills
 
 
-def _kept_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> StillPlate | None:
+def _kept_plate(look: Look, shot: HoledShot, filler: Filler, device: Device) -> StillPlate | None:
     """The plate of a frame's shot; None where no other frame shows its background."""
     frames = shot.frames
     left: set[int] = set()
@@ -104,7 +104,7 @@ def _kept_plate(look: Look, shot: Shot, filler: Filler, device: Device) -> Still
     return plate
 
 
-def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Filled]:
+def follow(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:
     laid: list[tuple[float, Laid]] = []
     measured: list[Grain] = []
     for place, share in _references(look.frame, shot):
@@ -147,7 +147,7 @@ def follow(look: Look, shot: Shot, filler: Filler, device: Device) -> list[Fille
 MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow}
 
 
-def _references(frame: int, shot: Shot) -> list[tuple[int, float]]:
+def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
     """The places of a frame's references and their shares, which fade from one to the next."""
     place, every = shot.place(frame), shot.params["referenceEvery"]
     found = reference_places(place, len(shot.frames), every)
@@ -157,7 +157,7 @@ def _references(frame: int, shot: Shot) -> list[tuple[int, float]]:
     return [(found[0], 1 - later), (found[1], later)]
 
 
-def _nearest_reference(place: int, look: Look, shot: Shot, filler: Filler, device: Device) -> Reference | None:
+def _nearest_reference(place: int, look: Look, shot: HoledShot, filler: Filler, device: Device) -> Reference | None:
     """The reference meant by a place: the nearest frame that can be looked at. None where there is none near."""
     for near in places_near(place, len(shot.frames), shot.params["referenceEvery"]):
         reference, notes = _kept_reference(shot.frames[near], look, shot, filler, device)
@@ -169,15 +169,15 @@ def _nearest_reference(place: int, look: Look, shot: Shot, filler: Filler, devic
 
 
 def _kept_reference(
-    frame: int, look: Look, shot: Shot, filler: Filler, device: Device
+    frame: int, look: Look, shot: HoledShot, filler: Filler, device: Device
 ) -> tuple[Reference | None, list[str]]:
     """The reference at a frame, if there is one, and what went wrong on the way, whichever frame asked first."""
-    key = _key("reference", shot, filler, [frame, *neighbours(frame, shot)], look.source)
+    key = _key("reference", shot, filler, [frame, *revealing_frames(frame, shot)], look.source)
     holder: dict[str, tuple[Reference | None, list[str]]] = device.kept(key, dict)
     for painter, kept in holder.items():
         if painter in ("", filler.identity):
             return kept
-    alone = Shot(shot.params, shot.inputs)
+    alone = HoledShot(shot.params, shot.inputs)
     reference = make_reference(frame, alone, filler, look.source)
     # Weights matter only where something was painted; where nothing was, there may be none.
     painter = filler.identity if reference is not None and reference.painted.any() else ""
@@ -185,7 +185,7 @@ def _kept_reference(
     return holder[painter]
 
 
-def _key(what: str, shot: Shot, filler: Filler, frames: list[int], like: Frame) -> str:
+def _key(what: str, shot: HoledShot, filler: Filler, frames: list[int], like: Frame) -> str:
     """Equal for what holds the same pixels, made of these frames."""
     names = ("maskThreshold", "grow", "feather", "context", "samples", "reach", "referenceEvery", "model", "weights")
     settings = [shot.params[name] for name in (*names, "workingSize", "exposure", "precision", "execution")]
@@ -193,7 +193,7 @@ def _key(what: str, shot: Shot, filler: Filler, frames: list[int], like: Frame) 
     return "inpaint " + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: Shot, filler: Filler) -> Filled:
+def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: HoledShot, filler: Filler) -> Filled:
     """A fill whose pixels without light are painted in this frame, from the frame and from what there is."""
     left = hole.support & ~have.where
     if not left.any():

@@ -16,7 +16,7 @@ Load = Callable[[str], nn.Module]
 
 
 @dataclass(frozen=True)
-class Network:
+class FillNetwork:
     """How one kind of network is run: `run(load, shown, hole)` gives the filled picture.
 
     `shown` `[1,3,H,W]`, display-encoded 0..1, and `hole` `[1,1,H,W]`, 1 where to fill, have sides that are multiples
@@ -80,11 +80,11 @@ def _structureflow(load: Load, shown: Tensor, hole: Tensor) -> Tensor:
 
 # The best first.
 NETWORKS = {
-    "lama": Network(("lama",), 8, 16, _lama("lama")),
-    "lama regular": Network(("lama_regular",), 8, 16, _lama("lama_regular")),
-    "structureflow": Network(("structureflow_flow", "structureflow_structure"), 16, 48, _structureflow, rough=True),
-    "pennet": Network(("pennet",), 64, 64, _pennet),
-    "lama detail": Network(("lama_detail",), 8, 16, _lama_detail, rough=True),
+    "lama": FillNetwork(("lama",), 8, 16, _lama("lama")),
+    "lama regular": FillNetwork(("lama_regular",), 8, 16, _lama("lama_regular")),
+    "structureflow": FillNetwork(("structureflow_flow", "structureflow_structure"), 16, 48, _structureflow, rough=True),
+    "pennet": FillNetwork(("pennet",), 64, 64, _pennet),
+    "lama detail": FillNetwork(("lama_detail",), 8, 16, _lama_detail, rough=True),
 }
 
 
@@ -93,7 +93,7 @@ class Chosen:
     """A network with its weights: for each part the name to ask the device for and the weights' options and digest."""
 
     model: str
-    network: Network
+    network: FillNetwork
     names: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)

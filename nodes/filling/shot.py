@@ -32,7 +32,7 @@ class Look:
         return light, real & ~hidden(self.holes, window)
 
 
-class Shot:
+class HoledShot:
     """The footage of one render, with the holes of each frame."""
 
     def __init__(self, params: Params, inputs: Inputs) -> None:

@@ -20,7 +20,7 @@ from nodes.filling.fill import Filler, Painted
 from nodes.filling.mask import Hole, hidden, holes_of, paint
 from nodes.filling.regions import region_of
 from nodes.filling.seen import Seen, median_of_seen, nothing
-from nodes.filling.shot import Look, Shot
+from nodes.filling.shot import HoledShot, Look
 from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
@@ -82,7 +82,7 @@ class StillPlate:
                     f"{setting('mode', 'follow')}"
                 )
 
-    def part(self, window: Window, shot: Shot, like: Frame) -> Seen:
+    def part(self, window: Window, shot: HoledShot, like: Frame) -> Seen:
         """What other frames reveal of `window`, in the middle frame's exposure."""
         self._gather(_squares(window), shot, like)
         found = nothing(window)
@@ -93,7 +93,7 @@ class StillPlate:
                 whole[shared.slices_in(window)] = part[shared.slices_in(box)]
         return found
 
-    def paint_unseen(self, window: Window, shot: Shot, like: Frame, filler: Filler) -> Seen:
+    def paint_unseen(self, window: Window, shot: HoledShot, like: Frame, filler: Filler) -> Seen:
         """What of `window` no frame shows, painted from the plate around it."""
         found = nothing(window)
         for hole in self.never_seen:
@@ -138,7 +138,7 @@ class StillPlate:
             unseen += holes_of(left, box, box, 0, 0)
         return unseen
 
-    def _gather(self, wanted: list[Square], shot: Shot, like: Frame) -> None:
+    def _gather(self, wanted: list[Square], shot: HoledShot, like: Frame) -> None:
         missing = [square for square in wanted if square not in self.squares]
         if not missing:
             return

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from nodes.cuts import View, same_shot, view_of
+from nodes.cuts import SmallFrame, same_shot, view_of
 from nodes.errors import FootageError
 from nodes.filling.mask import hidden
-from nodes.filling.shot import Look, Shot
+from nodes.filling.shot import HoledShot, Look
 from nodes.filling.still_plate import Sample, StillPlate, sample_of
 from nodes.filling.view import light_of
 from nodes.footage.colour.transfer import encode
@@ -33,18 +33,18 @@ class Survey:
     """Frames of the footage, by the shots they belong to."""
 
     def __init__(self) -> None:
-        self.views: dict[int, View] = {}
+        self.views: dict[int, SmallFrame] = {}
         self.shots: list[list[int]] = []
         self.plates: list[StillPlate] = []
         self.notes: list[str] = []
 
-    def look(self, frames: Sequence[int], shot: Shot, like: Frame) -> None:
+    def look(self, frames: Sequence[int], shot: HoledShot, like: Frame) -> None:
         """Looks at the frames once. Raises FootageError if none of them can be read."""
         if self.views:
             return
-        alone = Shot(shot.params, shot.inputs)
+        alone = HoledShot(shot.params, shot.inputs)
         samples: dict[int, Sample] = {}
-        views: dict[int, View] = {}
+        views: dict[int, SmallFrame] = {}
         for frame in frames:
             look = alone.look_aside(frame, like)
             if look is not None and look.source.pixels.any():  # a missing frame may be black
@@ -86,7 +86,7 @@ def narrowed(frames: Sequence[int], others: Sequence[int], frame: int) -> Sequen
     return frames[start : len(frames) if after is None else bisect_left(frames, after)]
 
 
-def shots_of(views: Mapping[int, View]) -> list[list[int]]:
+def shots_of(views: Mapping[int, SmallFrame]) -> list[list[int]]:
     """The frames by shots: each agrees with another one of its shot. What shows too little goes by time."""
     shots: list[list[int]] = []
     unclear = []
@@ -109,7 +109,7 @@ def _distance(frame: int, shot: Sequence[int]) -> int:
     return min(abs(frame - other) for other in shot)
 
 
-def _view(look: Look) -> View:
+def _view(look: Look) -> SmallFrame:
     """The view of a frame's background, of every n-th pixel: it is asked for at every frame."""
     whole, data = look.source.display_window, look.source.data_window
     step = max(1, max(whole.width, whole.height) // THINNED)

@@ -30,7 +30,7 @@ def write_file(path: str, data: bytes, check: Callable[[str], None] | None = Non
     there before, where that fails.
     """
     folder = os.path.dirname(path)
-    temporary = hidden(path, f".{os.getpid()}.{secrets.token_hex(4)}{_TEMPORARY}")
+    temporary = hidden_name(path, f".{os.getpid()}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:
         if folder:
             os.makedirs(folder, exist_ok=True)
@@ -54,7 +54,7 @@ def cannot_write(path: str, error: OSError) -> OutputError:
     return OutputError(f"{path} cannot be written: {reason}.")
 
 
-def hidden(path: str, ending: str) -> str:
+def hidden_name(path: str, ending: str) -> str:
     """A hidden name beside a file, for what belongs to it; its own for every file, however long the file's name is."""
     folder, name = os.path.split(path)
     encoded = os.fsencode(name)
@@ -65,7 +65,7 @@ def hidden(path: str, ending: str) -> str:
 
 def temporaries(path: str) -> list[str]:
     """What `write_file` leaves behind beside a file where the process is killed."""
-    folder, start = os.path.split(hidden(path, "."))
+    folder, start = os.path.split(hidden_name(path, "."))
     try:
         names = os.listdir(folder or ".")
     except OSError:

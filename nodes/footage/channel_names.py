@@ -38,7 +38,7 @@ class FilePart:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ChannelName:
     """One channel: its layer, view and component, its full name, and where it is in the file.
 
     `bare` says that the channel's own name has no layer in it, `direction` that a component Y is none of luminance.
@@ -60,7 +60,7 @@ def component_of(name: str) -> str:
     return _COMPONENTS.get(last.lower(), last)
 
 
-def named_channels(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[Named]:
+def named_channels(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[ChannelName]:
     """All channels of a file. `views` are those that it declares; left and right layers are views as well."""
     views = views or _stereo_layers(parts)
     named = []
@@ -73,7 +73,7 @@ def named_channels(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list
                 view = found
                 pieces.remove(found)
             layer = ".".join(pieces) or part_layer
-            named.append(Named(layer, view, component_of(name), name, number, index, bare=not pieces))
+            named.append(ChannelName(layer, view, component_of(name), name, number, index, bare=not pieces))
     directed = {(c.part, c.layer, c.view) for c in named if c.component.lower() in _DIRECTIONS}
     return [
         replace(c, direction=True) if last_word(c.name) == "y" and (c.part, c.layer, c.view) in directed else c

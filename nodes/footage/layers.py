@@ -9,8 +9,8 @@ from nodes.errors import FootageError
 from nodes.footage.channel_names import (
     MAIN,
     MASKS,
+    ChannelName,
     FilePart,
-    Named,
     component_of,
     is_data,
     last_word,
@@ -95,7 +95,7 @@ def view_names(parts: Sequence[FilePart], views: Sequence[str] = ()) -> list[str
     return list(dict.fromkeys([*views, *(c.view for c in named_channels(parts, views) if c.view)]))
 
 
-def _of_part(named: list[Named], parts: Sequence[FilePart], part: str | int, path: str) -> list[Named]:
+def _of_part(named: list[ChannelName], parts: Sequence[FilePart], part: str | int, path: str) -> list[ChannelName]:
     numbers = [n for n, one in enumerate(parts) if one.name == part] or ([int(part)] if str(part).isdigit() else [])
     found = [channel for channel in named if channel.part in numbers]
     if not found:
@@ -105,8 +105,8 @@ def _of_part(named: list[Named], parts: Sequence[FilePart], part: str | int, pat
 
 
 def _of_view(
-    named: list[Named], views: Sequence[str], choice: Choice, path: str
-) -> tuple[list[Named], str, tuple[str, ...]]:
+    named: list[ChannelName], views: Sequence[str], choice: Choice, path: str
+) -> tuple[list[ChannelName], str, tuple[str, ...]]:
     """The channels of the view that is asked for, its name, and the other views."""
     there = list(dict.fromkeys([*views, *(channel.view for channel in named if channel.view)]))
     view = next((one for one in there if one.lower() == choice.view.lower()), choice.view)
@@ -122,7 +122,7 @@ def _of_view(
     return [c for c in named if c.view in (view, "")], view, tuple(one for one in there if one != view)
 
 
-def _layer(named: list[Named], parts: Sequence[FilePart], asked: str) -> list[Named]:
+def _layer(named: list[ChannelName], parts: Sequence[FilePart], asked: str) -> list[ChannelName]:
     """The channels of a layer, a part or a channel of that name; a case that differs is the second choice."""
     exact = [c for c in named if c.layer == asked] or [c for c in named if c.layer.lower() == asked.lower()]
     if not exact:
@@ -141,10 +141,10 @@ def _layer(named: list[Named], parts: Sequence[FilePart], asked: str) -> list[Na
     return _picture(bare) if asked.lower() in ("rgba", "rgb") else []
 
 
-def _main(named: list[Named]) -> tuple[list[Named], bool]:
+def _main(named: list[ChannelName]) -> tuple[list[ChannelName], bool]:
     """The channels of the main picture, and whether it was obvious that it is these."""
     bare = [c for c in named if c.layer == ""]
-    of: dict[str, list[Named]] = {}
+    of: dict[str, list[ChannelName]] = {}
     # A part's name is less of a layer than one in the channels' names.
     for c in sorted(named, key=lambda c: not c.bare):
         if c.layer and not is_data(c.layer):
@@ -164,9 +164,9 @@ def _main(named: list[Named]) -> tuple[list[Named], bool]:
     return (named, True) if len(named) == 1 else ([], False)
 
 
-def _mask(named: list[Named]) -> tuple[list[Named], bool]:
+def _mask(named: list[ChannelName]) -> tuple[list[ChannelName], bool]:
     """The channels of the mask, and whether it was obvious that it is these."""
-    groups: dict[str, list[Named]] = {}
+    groups: dict[str, list[ChannelName]] = {}
     for c in named:
         # A channel can be called mask without being in a layer.
         alone = not c.layer and c.component != "A" and c.component.lower() in MASKS
@@ -186,30 +186,30 @@ def _mask(named: list[Named]) -> tuple[list[Named], bool]:
     return lone[:1], len(lone) == 1
 
 
-def _colour(channels: list[Named]) -> list[Named]:
+def _colour(channels: list[ChannelName]) -> list[ChannelName]:
     """R, G and B (at least two of them), or luminance and chroma, with alpha where there is one."""
     found = _picture(channels)
     return found if found and found[0].component != "A" and len({c.component for c in found} - {"A"}) > 1 else []
 
 
-def _grey(channels: list[Named]) -> list[Named]:
+def _grey(channels: list[ChannelName]) -> list[ChannelName]:
     found = _picture(channels)
     return found if found and found[0].component == "Y" else []
 
 
-def _spread(found: list[Named]) -> list[Named]:
+def _spread(found: list[ChannelName]) -> list[ChannelName]:
     """Some channels, if no two are in one part."""
     return found if len({c.part for c in found}) == len(found) > 1 else []
 
 
-def _picture(channels: list[Named]) -> list[Named]:
+def _picture(channels: list[ChannelName]) -> list[ChannelName]:
     """The colour channels among some, each component once: the part that has most of them goes first."""
     counts: dict[int, int] = {}
     for channel in channels:
         if channel.component in ("R", "G", "B"):
             counts[channel.part] = counts.get(channel.part, 0) + 1
     ordered = sorted(channels, key=lambda channel: -counts.get(channel.part, 0))
-    first: dict[str, Named] = {}
+    first: dict[str, ChannelName] = {}
     for channel in ordered:
         if channel.component in _COLOUR_ORDER and not channel.direction:
             first.setdefault(channel.component, channel)
@@ -223,11 +223,11 @@ def _picture(channels: list[Named]) -> list[Named]:
     return [first[name] for name in wanted if name in first]
 
 
-def _sources(channels: Iterable[Named]) -> tuple[ChannelSource, ...]:
+def _sources(channels: Iterable[ChannelName]) -> tuple[ChannelSource, ...]:
     return tuple(ChannelSource(c.component, c.part, c.index) for c in channels)
 
 
-def _labels(channels: Iterable[Named]) -> list[str]:
+def _labels(channels: Iterable[ChannelName]) -> list[str]:
     """Layers with colour by their names, other channels by theirs, each once."""
     channels = list(channels)
     pictured = any(_is_colour(c) and c.component != "A" for c in channels if not c.layer)
@@ -235,7 +235,7 @@ def _labels(channels: Iterable[Named]) -> list[str]:
     return list(dict.fromkeys((c.layer or main or c.name) if _is_colour(c) else c.name for c in channels))
 
 
-def _list(named: list[Named]) -> str:
+def _list(named: list[ChannelName]) -> str:
     names = _labels(sorted(named, key=lambda c: not _is_colour(c)))
     return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
@@ -245,5 +245,5 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
-def _is_colour(channel: Named) -> bool:
+def _is_colour(channel: ChannelName) -> bool:
     return channel.component in _COLOUR_ORDER and not channel.direction

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from nodes.footage.colour.output import with_colour
 from nodes.footage.colour.space import ColourSpace
-from nodes.footage.colour.spaces import identify
+from nodes.footage.colour.spaces import identify_space
 from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.making import INPUTS, KEY
 from nodes.footage.exr.seal import SEAL
@@ -40,7 +40,7 @@ def attributes_of(
         attributes["view"] = exr_attributes.encode(metadata.view)
     target = colour or source.colour
     is_exr = isinstance(metadata, SourceMetadata) and metadata.file_format == "openexr"
-    if not is_exr or identify(attributes, "openexr") != target:
+    if not is_exr or identify_space(attributes, "openexr") != target:
         attributes = with_colour(attributes, target)
     if history := _history(found):
         attributes[HISTORY] = exr_attributes.encode(history)

@@ -15,7 +15,7 @@ from models.wording import setting
 from nodes.errors import FootageError, ParameterError
 from nodes.footage import oiio_input
 from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
-from nodes.footage.colour.spaces import by_name, identify, is_named
+from nodes.footage.colour.spaces import by_name, identify_space, is_named
 from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.exr_reader import read_exr, views_of
 from nodes.footage.exr.header import is_exr
@@ -31,7 +31,7 @@ from nodes.footage.standing_in import standing_in
 from nodes.footage.stills.still_reader import read_still
 from nodes.footage.window import Window
 
-Missing = Literal["error", "hold", "black"]
+MissingRule = Literal["error", "hold", "black"]
 Alpha = Literal["auto", "premultiplied", "straight"]
 
 
@@ -68,7 +68,7 @@ class Footage:
         self,
         pattern: str,
         layer: str = "",
-        missing: Missing = "error",
+        missing: MissingRule = "error",
         input_space: str = "auto",
         *,
         view: str = "",
@@ -79,7 +79,7 @@ class Footage:
         unsaid_space: str = "auto",
         alpha: Alpha = "auto",
     ) -> None:
-        if missing not in get_args(Missing):
+        if missing not in get_args(MissingRule):
             raise ParameterError(f"Missing frames can be an error, hold or black, not {missing!r}.")
         if alpha not in get_args(Alpha):
             raise ParameterError(f"Alpha can be auto, premultiplied or straight, not {alpha!r}.")
@@ -284,7 +284,7 @@ class Footage:
             return LINEAR_REC709
         if picture.colour and not is_named(self.input_space):
             return picture.colour
-        return identify(picture.attributes, picture.file_format, self.input_space, self.unsaid_space)
+        return identify_space(picture.attributes, picture.file_format, self.input_space, self.unsaid_space)
 
     def _stamp_of(self, frame: int) -> bytes:
         return self._listing.stamp(frame + self.offset, self.missing)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nodes.cuts import View, same_shot, view_of
+from nodes.cuts import SmallFrame, same_shot, view_of
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 
@@ -40,14 +40,14 @@ class Grid(NamedTuple):
         return height, width
 
 
-class Picture(NamedTuple):
+class SeenFrame(NamedTuple):
     """What the network sees of a frame: `shown` `[1,3,H,W]` covers the grid's canvas; `format` is width and height of
     the display window; with `view` cuts are found."""
 
     shown: Tensor
     grid: Grid
     format: tuple[int, int]
-    view: View | None
+    view: SmallFrame | None
 
 
 class Memory(NamedTuple):
@@ -56,11 +56,11 @@ class Memory(NamedTuple):
     states: State
     grid: Grid
     format: tuple[int, int]
-    view: View | None
+    view: SmallFrame | None
     began: int
     why: str = ""
 
-    def break_before(self, picture: Picture) -> str:
+    def break_before(self, picture: SeenFrame) -> str:
         """Why the memory is of no use for the frame after; empty where it is."""
         if self.format != picture.format:
             return "the picture changes its size there"
@@ -86,7 +86,7 @@ def grid_of(frame: Frame, wanted: float) -> Grid:
     return Grid(canvas, ratio)
 
 
-def picture_of(frame: Frame, shown: Tensor, wanted: float, cuts: bool) -> Picture:
+def picture_of(frame: Frame, shown: Tensor, wanted: float, cuts: bool) -> SeenFrame:
     """What the network sees of a frame whose display-encoded data is `shown` `[1,3,H,W]`."""
     grid = grid_of(frame, wanted)
     data, canvas = _from_format(frame), grid.canvas
@@ -96,7 +96,7 @@ def picture_of(frame: Frame, shown: Tensor, wanted: float, cuts: bool) -> Pictur
     elif data.empty:
         shown = shown.new_zeros((1, 3, canvas.height, canvas.width))
     size = frame.display_window.width, frame.display_window.height
-    return Picture(shown, grid, size, _view(shown, data, canvas, size) if cuts else None)
+    return SeenFrame(shown, grid, size, _view(shown, data, canvas, size) if cuts else None)
 
 
 def part_in(frame: Frame, grid: Grid) -> tuple[slice, slice]:
@@ -109,7 +109,7 @@ def _from_format(frame: Frame) -> Window:
     return Window(data.x - format_.x, data.y - format_.y, data.width, data.height)
 
 
-def _view(shown: Tensor, data: Window, canvas: Window, size: tuple[int, int]) -> View:
+def _view(shown: Tensor, data: Window, canvas: Window, size: tuple[int, int]) -> SmallFrame:
     step = max(1, max(size) // THINNED)
     rows, columns = slice(-canvas.y, size[1] - canvas.y, step), slice(-canvas.x, size[0] - canvas.x, step)
     thinned = shown[0, :, rows, columns].permute(1, 2, 0).cpu().numpy()

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from models import wording
 from nodes.errors import Cancelled, CleanplateError
 from plugin.cli.quiet import libraries_quiet
-from plugin.cli.usage import Parser, negative_values_joined
+from plugin.cli.usage import CommandParser, negative_values_joined
 from plugin.cli.words import SHELL, say_error
 
 # Command -> module, in the order of the help. Modules are imported when their command is asked for.
@@ -60,7 +60,7 @@ def _answered(arguments: list[str], ready: Callable[[], None]) -> int:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = Parser(
+    parser = CommandParser(
         prog="cleanplate", description="Neural matting and clean-up nodes, from the shell.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"cleanplate {version('cleanplate')}")

@@ -15,7 +15,7 @@ _NEGATIVE = re.compile(r"-\.?\d")
 WRONG_USAGE = 2
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """An argparse parser whose errors are events for those who asked for `--json`."""
 
     _words: Sequence[str] = ()

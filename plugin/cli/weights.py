@@ -87,7 +87,7 @@ def _list(options: argparse.Namespace) -> int:
     return bool(failures)
 
 
-def table(rows: list[listing.Row]) -> str:
+def table(rows: list[listing.WeightsRow]) -> str:
     """The weights as text for a terminal: a heading per node, two lines per set of weights."""
     lines: list[str] = []
     heading = None

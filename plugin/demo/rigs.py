@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.training.data.rigs_paint import FIGURE, MARKER, WIRE, Layer, Sheet, rigs_of
+from models.training.data.rigs_paint import FIGURE, MARKER, WIRE, PaintedLayer, Sheet, rigs_of
 from models.training.procedural import background, sprite
 from models.training.procedural.raster import Tube
 from nodes.footage.frame import Pixels
@@ -48,7 +48,7 @@ def frames(count: int = COUNT) -> Iterator[RigFrame]:
         rgb, alpha, hooks = _hung(picture, index / COUNT)
         _wires(rigged, hooks)
         for sheet in (rigged, clean):
-            sheet.cover(Layer(rgb, alpha, FIGURE))
+            sheet.cover(PaintedLayer(rgb, alpha, FIGURE))
         noise = [np.random.default_rng([SCENE_SEED, index]) for _ in range(2)]
         yield RigFrame(
             FIRST + index,

@@ -40,7 +40,7 @@ MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Row:
+class RenderRow:
     """Seconds per frame of each stage alone and of the whole render; memory in bytes."""
 
     node: str
@@ -88,7 +88,7 @@ def main() -> int:
     return 0
 
 
-def _print(row: Row) -> None:
+def _print(row: RenderRow) -> None:
     client = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     total = row.decode + row.network + row.encode
     print(
@@ -141,7 +141,7 @@ class _Memory:
 
 def measure(
     node: str, size: str, patterns: Mapping[str, str], count: int, device: str, settings: Mapping[str, Any]
-) -> Row:
+) -> RenderRow:
     """One row of the table. Raises WeightsError where the node has no weights."""
     face = catalogue.find(node)
     params = face.parse(settings)
@@ -173,7 +173,7 @@ def measure(
         whole = (time.perf_counter() - began) / count
         peak = _peak(worker.status()["pid"])
     moved = sum(f.pixels.nbytes for f in memory.pictures.values()) + sum(i.nbytes for i in passes.images.values())
-    return Row(node, size, count, decode, network, encode, whole, peak, moved)
+    return RenderRow(node, size, count, decode, network, encode, whole, peak, moved)
 
 
 class _Silent:

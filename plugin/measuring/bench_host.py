@@ -34,7 +34,7 @@ FRESH = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class HostRow:
     """Milliseconds per frame: medians of the render action and of the worker's part; what the action costs beyond that,
     at best, in the middle and while memory is fresh; `copy` is one copy of the frame (four channels of 32-bit float).
     """
@@ -74,7 +74,7 @@ def main() -> int:
     return 0
 
 
-def measure(bundle: Path, frames: int, device: str, size: tuple[int, int] = SIZE, fresh: int = FRESH) -> Row:
+def measure(bundle: Path, frames: int, device: str, size: tuple[int, int] = SIZE, fresh: int = FRESH) -> HostRow:
     """Renders that many frames, more than `fresh`, through a worker of its own."""
     pictures = _pictures(frames + 1, size)
     with _own_worker(device):
@@ -82,7 +82,7 @@ def measure(bundle: Path, frames: int, device: str, size: tuple[int, int] = SIZE
     overhead = [action - worker for action, worker in zip(actions, workers, strict=True)]
     steady = overhead[fresh:]
     median = statistics.median
-    return Row(
+    return HostRow(
         action=median(actions[fresh:]),
         worker=median(workers[fresh:]),
         overhead=min(steady),

@@ -24,7 +24,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class OperationRow:
     """Seconds of an operation as the house has it and as its formula reads."""
 
     name: str
@@ -45,7 +45,7 @@ def main() -> int:
     return 0
 
 
-def attention_row() -> Row:
+def attention_row() -> OperationRow:
     """PEN-Net's attention transfer at its finest level."""
     generator = torch.Generator().manual_seed(1)
     low, high = (torch.rand(shape, generator=generator) for shape in ((32, 128, 128), (64, 64, 64)))
@@ -53,10 +53,10 @@ def attention_row() -> Row:
     fast = _seconds(lambda: transfer(low, 0.1 * high, known, 3))
     share = known.numel() / PATCHES_TIMED
     literal = share * _seconds(lambda: literal_attention(low, 0.1 * high, known, PATCHES_TIMED), 1)
-    return Row("PEN-Net attention transfer, 64x64 patches", fast, literal)
+    return OperationRow("PEN-Net attention transfer, 64x64 patches", fast, literal)
 
 
-def resample_row(channels: int, side: int, kernel_size: int, sigma: float) -> Row:
+def resample_row(channels: int, side: int, kernel_size: int, sigma: float) -> OperationRow:
     """StructureFlow's resampling, of a picture or of the features that the network resamples for one."""
     generator = torch.Generator().manual_seed(2)
     image = torch.rand(1, channels, side, side, generator=generator)
@@ -64,7 +64,7 @@ def resample_row(channels: int, side: int, kernel_size: int, sigma: float) -> Ro
     fast = _seconds(lambda: resample2d(image, flow, kernel_size, sigma))
     literal = side * _seconds(lambda: literal_resample(image[0], flow[0], kernel_size, sigma, rows=1), 1)
     name = f"StructureFlow resampling {kernel_size}x{kernel_size}, {channels} x {side} x {side}"
-    return Row(name, fast, literal)
+    return OperationRow(name, fast, literal)
 
 
 def literal_attention(low: Tensor, high: Tensor, known: Tensor, patches: int) -> Tensor:

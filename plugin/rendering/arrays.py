@@ -13,7 +13,7 @@ import numpy as np
 from nodes.errors import FootageError, ParameterError
 from nodes.faces.face import Face
 from nodes.footage.colour.space import ColourSpace
-from nodes.footage.colour.spaces import identify
+from nodes.footage.colour.spaces import identify_space
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.window import Window
@@ -85,7 +85,7 @@ def array_footage(face: Face, given: Mapping[str, Any], params: Mapping[str, Any
     for entry in face.inputs:
         if given.get(entry.name) is not None:
             how = reading(face, entry, params)
-            colour = identify({}, "", how.input_space, how.unsaid_space)
+            colour = identify_space({}, "", how.input_space, how.unsaid_space)
             frames = _frames(entry.name, given[entry.name], colour)
             inputs[entry.name] = frames if entry.kind == "mask" else [linearised(frame) for frame in frames]
         elif not entry.optional:

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from nodes.footage.atomic_file import cannot_write, hidden, temporaries
+from nodes.footage.atomic_file import cannot_write, hidden_name, temporaries
 
 _ENDING = ".claim"
 BEAT_SECONDS = 10.0
@@ -142,7 +142,7 @@ class Claims:
 
 
 def _claim_of(path: str) -> str:
-    return hidden(path, _ENDING)
+    return hidden_name(path, _ENDING)
 
 
 def _content(claim: str) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class LogLines:
     def event(self, name: str, /, **fields: Any) -> None:
         if name in (*OVER, "counted"):
             self.course.count(name == "frame")
-        if line := describe(name, fields):
+        if line := event_sentence(name, fields):
             wrong = name in ("note", "failed")
             print(line if wrong else self._counted(name, line), file=sys.stderr if wrong else sys.stdout, flush=True)
 
@@ -134,14 +134,14 @@ class Bar:
             self.bar.update()
         if name in ("frame", "skipped"):
             self.bar.set_postfix_str(f"frame {fields['frame']}", refresh=False)
-        elif line := describe(name, fields):
+        elif line := event_sentence(name, fields):
             self.bar.write(line, file=sys.stderr)
 
     def close(self) -> None:
         self.bar.close()
 
 
-def describe(name: str, fields: dict[str, Any]) -> str:
+def event_sentence(name: str, fields: dict[str, Any]) -> str:
     """An event as a sentence on one line; empty for events that only machines want."""
     return one_line(said(_sentence(name, fields)))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal["rendered", "skipped", "failed"]
+FrameState = Literal["rendered", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Outcome:
     """What became of a frame. `text` is its file (the first of several), or the sentence why there is none."""
 
     frame: int
-    state: State
+    state: FrameState
     text: str
 
 
@@ -31,7 +31,7 @@ class Summary:
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.outcomes)
 
-    def add(self, frame: int, state: State, text: str) -> None:
+    def add(self, frame: int, state: FrameState, text: str) -> None:
         self.outcomes.append(Outcome(frame, state, text))
 
     @property

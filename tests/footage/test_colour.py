@@ -14,7 +14,7 @@ from nodes.errors import ParameterError
 from nodes.footage.colour import ocio, primaries
 from nodes.footage.colour.names import OFFERED, all_names
 from nodes.footage.colour.space import LINEAR_REC709, SRGB, ColourSpace
-from nodes.footage.colour.spaces import by_name, from_linear_rec709, identify, to_linear_rec709
+from nodes.footage.colour.spaces import by_name, from_linear_rec709, identify_space, to_linear_rec709
 from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.metadata import Attribute
@@ -46,18 +46,21 @@ def pixels(*values: float) -> np.ndarray:
 
 
 def test_what_says_nothing() -> None:
-    assert identify({}, "openexr") == LINEAR_REC709
-    assert identify({}, "") == LINEAR_REC709
-    assert identify({}, "png") == SRGB
+    assert identify_space({}, "openexr") == LINEAR_REC709
+    assert identify_space({}, "") == LINEAR_REC709
+    assert identify_space({}, "png") == SRGB
 
 
 def test_a_plate_that_says_nothing_is_in_the_space_that_was_named_for_the_source() -> None:
     """Its own tag and its format go first: an 8-bit picture is sRGB whatever the shot is in."""
-    assert identify({}, "openexr", "auto", "ACEScg").name == "lin_ap1"
-    assert identify({}, "", "auto", "ACEScg").name == "lin_ap1"
-    assert identify({}, "png", "auto", "ACEScg") == SRGB
-    assert identify(attributes(colorInteropID="lin_rec2020_scene"), "openexr", "auto", "ACEScg").name == "lin_rec2020"
-    assert identify({}, "openexr", "sRGB", "ACEScg") == SRGB
+    assert identify_space({}, "openexr", "auto", "ACEScg").name == "lin_ap1"
+    assert identify_space({}, "", "auto", "ACEScg").name == "lin_ap1"
+    assert identify_space({}, "png", "auto", "ACEScg") == SRGB
+    assert (
+        identify_space(attributes(colorInteropID="lin_rec2020_scene"), "openexr", "auto", "ACEScg").name
+        == "lin_rec2020"
+    )
+    assert identify_space({}, "openexr", "sRGB", "ACEScg") == SRGB
     face = catalogue.find("background-matte")
     for name, space in (("Source", "auto"), ("C", "ACEScg"), ("InM", "auto")):
         assert reading(face, face.input(name), face.parse({"inputSpace": "ACEScg"})).unsaid_space == space
@@ -78,28 +81,28 @@ def test_a_plate_that_says_nothing_is_in_the_space_that_was_named_for_the_source
     ],
 )
 def test_interop_ids(interop: str, name: str) -> None:
-    space = identify(attributes(colorInteropID=interop), "openexr")
+    space = identify_space(attributes(colorInteropID=interop), "openexr")
     assert space.name == name
 
 
 def test_order_of_what_the_file_says() -> None:
     both = {**chromaticities(primaries.AP0), **attributes(colorInteropID="lin_ap1_scene")}
-    assert identify(both, "openexr").name == "lin_ap1"
+    assert identify_space(both, "openexr").name == "lin_ap1"
     unknown = {**chromaticities(primaries.AP0), **attributes(colorInteropID="show_lut_7")}
-    assert identify(unknown, "openexr").name == "lin_ap0"
-    assert identify(both, "openexr", "sRGB") == SRGB
-    assert identify(attributes(colorInteropID="show_lut_7"), "openexr") == LINEAR_REC709
+    assert identify_space(unknown, "openexr").name == "lin_ap0"
+    assert identify_space(both, "openexr", "sRGB") == SRGB
+    assert identify_space(attributes(colorInteropID="show_lut_7"), "openexr") == LINEAR_REC709
 
 
 def test_chromaticities() -> None:
-    assert identify(chromaticities(primaries.REC709), "openexr") == LINEAR_REC709
-    assert identify(chromaticities(primaries.AP1), "openexr").name == "lin_ap1"
+    assert identify_space(chromaticities(primaries.REC709), "openexr") == LINEAR_REC709
+    assert identify_space(chromaticities(primaries.AP1), "openexr").name == "lin_ap1"
     arri = (0.684, 0.313, 0.221, 0.848, 0.0861, -0.102, 0.3127, 0.329)
-    space = identify(chromaticities(arri), "openexr")
+    space = identify_space(chromaticities(arri), "openexr")
     white = to_linear_rec709(pixels(1, 1, 1), space)
     np.testing.assert_allclose(white, 1, atol=1e-5)
-    assert identify(chromaticities((0.1,) * 8), "openexr") == LINEAR_REC709  # no triangle: not believed
-    assert identify({"chromaticities": Attribute("chromaticities", b"short")}, "openexr") == LINEAR_REC709
+    assert identify_space(chromaticities((0.1,) * 8), "openexr") == LINEAR_REC709  # no triangle: not believed
+    assert identify_space({"chromaticities": Attribute("chromaticities", b"short")}, "openexr") == LINEAR_REC709
 
 
 @pytest.mark.parametrize("name", ["ACEScg", "acescg", "lin_ap1", "lin_ap1_scene", "ACES - ACEScg"])

@@ -21,7 +21,7 @@ from nodes.errors import FootageError
 from nodes.footage.exr.header import MAGIC, MULTIPART, DamagedHeader, parse_header, read_header
 from nodes.footage.reader import Footage
 from plugin.worker.protocol.buffers import Outgoing
-from plugin.worker.protocol.codec import encode
+from plugin.worker.protocol.codec import encode_message
 from plugin.worker.protocol.frames import frame_answer
 
 READ_ALL = """
@@ -180,7 +180,7 @@ def test_windows_at_the_edge_of_what_can_be_held_are_read_and_sent(tmp_path: Pat
     for origin in ((2**24, -(2**24)), (-(2**24), 2**24)):
         path = write(tmp_path / "a.exr", noise(), origin=origin, display=(0, 0, 2**20, 2**20))
         frame = Footage(str(path)).frame(1)
-        encode(frame_answer(Outgoing(lambda number: None), 1, 1, frame)[0])
+        encode_message(frame_answer(Outgoing(lambda number: None), 1, 1, frame)[0])
 
 
 def test_parts_that_lie_far_apart_take_no_memory(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from ofx_host.host import Host
 from ofx_host.isolated import isolated
 from ofx_host.profiles import PLAIN
 
-from plugin.measuring.bench_host import Row
+from plugin.measuring.bench_host import HostRow
 
 
 def test_the_verdict_is_fifteen_milliseconds_and_two_copies():
     def row(overhead):
-        return Row(action=50, worker=30, overhead=overhead, median=99, fresh=99, copy=4)
+        return HostRow(action=50, worker=30, overhead=overhead, median=99, fresh=99, copy=4)
 
     assert row(23).met
     assert not row(23.5).met

@@ -17,7 +17,7 @@ from nodes.plain_text import one_line
 from plugin.cli.quiet import libraries_quiet
 from plugin.cli.words import say_error
 from plugin.rendering.course import Course
-from plugin.rendering.events import LogLines, describe
+from plugin.rendering.events import LogLines, event_sentence
 from plugin.worker.__main__ import OneLine
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def test_events_and_errors_are_single_lines(capsys):
     said = capsys.readouterr()
     assert len((said.out + said.err).splitlines()) == 4
     assert "\x1b" not in said.out + said.err
-    assert describe("note", {"text": FORGED}).isprintable()
+    assert event_sentence("note", {"text": FORGED}).isprintable()
     say_error(FORGED, as_json=True)
     assert json.loads(capsys.readouterr().out)["text"] == FORGED
 

@@ -18,7 +18,7 @@ from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from plugin.rendering.render import ShotRender, file_layers, layers_of
-from plugin.worker.protocol.failures import FrameFailed, describe, exception
+from plugin.worker.protocol.failures import FrameFailed, exception, kind_and_sentence
 
 
 def failing(error: Exception, *frames: int) -> LocalWorker:
@@ -88,9 +88,9 @@ def test_a_pass_alone_in_its_file_is_a_picture_that_programs_show(
 def test_what_fails_alone_is_the_same_on_both_sides_of_the_wire() -> None:
     """A bug met in a frame and a frame too large for the memory fail alone as well: the next may be smaller."""
     for error in (FrameError("a"), FootageError("a"), KeyError("a"), MemoryError(), FrameFailed("a")):
-        assert isinstance(exception(*describe(error, "Node on frame 1", "cpu", "log")), FrameError)
+        assert isinstance(exception(*kind_and_sentence(error, "Node on frame 1", "cpu", "log")), FrameError)
     for error in (ParameterError("a"), WorkerError("a"), CleanplateError("a"), OutputError("a")):
-        assert not isinstance(exception(*describe(error, "Node on frame 1", "cpu", "log")), FrameError)
+        assert not isinstance(exception(*kind_and_sentence(error, "Node on frame 1", "cpu", "log")), FrameError)
 
 
 def test_nothing_is_kept_for_frames_that_are_over(tmp_path: Path) -> None:

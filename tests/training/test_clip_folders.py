@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from models.training.data.clip_folders import FolderClips, _shown
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.recipes import rvm
 
-VIEW = View(64, 96, 72)
+VIEW = FrameCut(64, 96, 72)
 
 
 def save(path, pixels):
@@ -73,7 +73,7 @@ def test_without_labelled_pictures_the_composites_serve(folder):
 
 def test_a_stage_trains_on_folders(folder):
     stage = rvm.ShortStage()
-    stage.stills = (rvm.Size(64, 64, 1, 2),)
+    stage.stills = (rvm.ClipSize(64, 64, 1, 2),)
     kinds = {type(stage.batch(FolderClips(folder), np.random.default_rng(seed), 0.0)) for seed in range(12)}
     assert kinds == {rvm.Matting, rvm.Segmentation}
 

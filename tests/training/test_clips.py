@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from models.training.data import clip_pool, motion
 from models.training.data.clip_pool import ClipPool
 from models.training.data.photometric import Photometry, grades, shoot, smeared
-from models.training.data.pool import LEVELS, SCENE, View
+from models.training.data.pool import LEVELS, SCENE, FrameCut
 
-VIEW = View(72, 128, 72)
+VIEW = FrameCut(72, 128, 72)
 NEVER = Photometry(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 SEEDS = st.integers(0, 2**32 - 1)
 

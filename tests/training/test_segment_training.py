@@ -13,11 +13,11 @@ from models.hrnet_ocr import OCROutput
 from models.hrnet_ocr.losses import overlap_loss
 from models.training import cli
 from models.training.data import pool, rigs
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.data.rigs import CLASSES, KINDS, Likely, Rigged, RigPool, Strewn, strew
 from models.training.data.rigs_draw import markers, stand, wires
 from models.training.data.rigs_lookalikes import LOOKALIKES
-from models.training.data.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, Layer, Sheet, rigs_of
+from models.training.data.rigs_paint import FIGURE, MARKER, OTHER, PLANT, STAND, WIRE, PaintedLayer, Sheet, rigs_of
 from models.training.evaluate import segment as evaluate_segment
 from models.training.loop.trainer import Settings, Trainer
 from models.training.recipes import segment
@@ -80,7 +80,7 @@ def test_figures_cover_rigs_and_their_labels():
     alpha = np.zeros((96, 128), np.float32)
     alpha[:, 64:] = 1
     page.labels[:] = STAND
-    page.cover(Layer(np.zeros((96, 128, 3), np.float32), alpha, PLANT))
+    page.cover(PaintedLayer(np.zeros((96, 128, 3), np.float32), alpha, PLANT))
     assert (page.labels[:, 64:] == PLANT).all()
     assert (rigs_of(page.labels)[:, 64:] == OTHER).all()
     assert (page.labels[:, :64] == STAND).all()
@@ -96,7 +96,7 @@ def drawn(tmp_path_factory):
 
 def test_examples_come_from_their_seed_alone(drawn):
     examples = RigPool(drawn)
-    first, again = (examples.example(np.random.default_rng(3), View(80, 96, 1080)) for _ in range(2))
+    first, again = (examples.example(np.random.default_rng(3), FrameCut(80, 96, 1080)) for _ in range(2))
     np.testing.assert_array_equal(first.src, again.src)
     np.testing.assert_array_equal(first.labels, again.labels)
     assert first.src.shape == (80, 96, 3)
@@ -104,7 +104,7 @@ def test_examples_come_from_their_seed_alone(drawn):
     assert 0 <= first.src.min() <= first.src.max() <= 1
     seen = set()
     for seed in range(12):
-        seen |= set(np.unique(examples.example(np.random.default_rng(seed), View(160, 160, 1080)).labels))
+        seen |= set(np.unique(examples.example(np.random.default_rng(seed), FrameCut(160, 160, 1080)).labels))
     assert seen == set(range(len(CLASSES)))
 
 
@@ -123,17 +123,20 @@ def test_easy_examples_have_nothing_that_looks_like_a_rig(drawn, monkeypatch):
     monkeypatch.setattr(rigs, "lookalike", lambda *_: looked.append(1))
     examples = RigPool(drawn)
     for seed in range(8):
-        examples.example(np.random.default_rng(seed), View(96, 96, 1080), Likely(ease=1.0))
+        examples.example(np.random.default_rng(seed), FrameCut(96, 96, 1080), Likely(ease=1.0))
     assert not looked
     for seed in range(8):
-        examples.example(np.random.default_rng(seed), View(96, 96, 1080))
+        examples.example(np.random.default_rng(seed), FrameCut(96, 96, 1080))
     assert looked
 
 
 def test_crowded_examples_hold_more_of_everything(drawn):
     examples = RigPool(drawn)
     few, many = (
-        [examples.example(np.random.default_rng(seed), View(128, 128, 1080), Likely(crowd=crowd)) for seed in range(24)]
+        [
+            examples.example(np.random.default_rng(seed), FrameCut(128, 128, 1080), Likely(crowd=crowd))
+            for seed in range(24)
+        ]
         for crowd in (0.0, 1.0)
     )
     for low, high in ((MARKER, STAND), (FIGURE, len(KINDS) - 1)):
@@ -143,7 +146,7 @@ def test_crowded_examples_hold_more_of_everything(drawn):
 
 def test_examples_without_rigs_still_hold_what_looks_like_them(drawn):
     examples = RigPool(drawn)
-    view, without = View(128, 128, 1080), Likely(bare=1.0)
+    view, without = FrameCut(128, 128, 1080), Likely(bare=1.0)
     kinds = [examples.example(np.random.default_rng(seed), view, without).kinds for seed in range(24)]
     assert not any((rigs_of(one) > 0).any() for one in kinds)
     assert any((one > STAND).any() for one in kinds)

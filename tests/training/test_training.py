@@ -6,7 +6,7 @@ import torch
 
 from models.training.data import pool
 from models.training.data.folders import FolderExamples
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.loop.trainer import Settings, Trainer, learning_rate
 from models.training.procedural import background, composite, sprite
 from models.training.recipes import bgmv2
@@ -26,14 +26,14 @@ class SmallBase(bgmv2.BaseStage):
     steps, warmup = 6, 2
 
     def batch(self, examples, rng, progress):
-        return bgmv2._stack([examples.example(rng, View(32, 48, 216)) for _ in range(2)])
+        return bgmv2._stack([examples.example(rng, FrameCut(32, 48, 216)) for _ in range(2)])
 
 
 class SmallRefine(bgmv2.RefineStage):
     steps, warmup = 3, 1
 
     def batch(self, examples, rng, progress):
-        return bgmv2._stack([examples.example(rng, View(64, 96, 1080)) for _ in range(2)])
+        return bgmv2._stack([examples.example(rng, FrameCut(64, 96, 1080)) for _ in range(2)])
 
 
 def train(folder, stage, until=None, **more):
@@ -102,8 +102,8 @@ def test_the_pool_is_drawn_once_and_gives_examples(tmp_path):
     stamp = (tmp_path / "pool.json").stat().st_mtime_ns
     pool.build(tmp_path, sprites=2, scenes=2, processes=1)
     assert (tmp_path / "pool.json").stat().st_mtime_ns == stamp
-    example = pool.Pool(tmp_path).example(np.random.default_rng(5), View(48, 64, 270))
-    again = pool.Pool(tmp_path).example(np.random.default_rng(5), View(48, 64, 270))
+    example = pool.Pool(tmp_path).example(np.random.default_rng(5), FrameCut(48, 64, 270))
+    again = pool.Pool(tmp_path).example(np.random.default_rng(5), FrameCut(48, 64, 270))
     assert example.src.shape == (48, 64, 3)
     assert example.pha.shape == (48, 64)
     np.testing.assert_array_equal(example.src, again.src)
@@ -127,7 +127,7 @@ def folder(tmp_path):
 
 
 def test_own_pictures_as_training_data(folder):
-    example = FolderExamples(folder).example(np.random.default_rng(7), View(48, 64, 270))
+    example = FolderExamples(folder).example(np.random.default_rng(7), FrameCut(48, 64, 270))
     assert example.src.shape == (48, 64, 3)
     assert example.pha.max() > 0
 
@@ -140,7 +140,7 @@ def test_what_is_wrong_with_own_pictures_is_said(folder):
     save(folder / "fgr/a.png", np.zeros((100, 80, 3), np.uint8))
     save(folder / "pha/a.png", np.zeros((70, 70), np.uint8))
     with pytest.raises(ValueError, match="is 70x70, its foreground 80x100"):
-        FolderExamples(folder).example(np.random.default_rng(1), View(48, 64, 270))
+        FolderExamples(folder).example(np.random.default_rng(1), FrameCut(48, 64, 270))
     save(folder / "pha/c.png", np.zeros((70, 70), np.uint8))
     with pytest.raises(ValueError, match=r"c\.png is a matte without a foreground"):
         FolderExamples(folder)

@@ -7,7 +7,7 @@ import torch
 
 from models.training.data.folders import FolderPlates
 from models.training.data.holes import LARGEST, SMALLEST, hole, thin_hole
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.evaluate import metrics
 from models.training.loop.trainer import Settings, Trainer
 from models.training.recipes import catalogue as recipes
@@ -97,7 +97,7 @@ def test_windows_mostly_have_something_to_learn_from():
 def test_own_pictures_fill_the_frame(tmp_path):
     (tmp_path / "bgr").mkdir()
     cv2.imwrite(str(tmp_path / "bgr" / "a.png"), np.full((90, 200, 3), (10, 20, 200), np.uint8))
-    picture = FolderPlates(tmp_path).plate(np.random.default_rng(1), View(64, 96, 128))
+    picture = FolderPlates(tmp_path).plate(np.random.default_rng(1), FrameCut(64, 96, 128))
     assert picture.shape == (64, 96, 3)
     assert np.allclose(picture, np.array([200, 20, 10], np.float32) / 255, atol=1e-3)
 

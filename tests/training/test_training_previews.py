@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.training.data.pool import Composite, View
+from models.training.data.pool import Composite, FrameCut
 from models.training.data.rigs import Rigged
 from models.training.loop import pictures
 from models.training.recipes import bgmv2, inpaint, lama, pennet, segment, structureflow
@@ -19,7 +19,7 @@ class Noise:
     def plate(self, rng, view):
         return rng.random((view.height, view.width, 3), np.float32)
 
-    def example(self, rng, view: View, *_):
+    def example(self, rng, view: FrameCut, *_):
         picture, alpha = self.plate(rng, view), rng.random((view.height, view.width), np.float32)
         return Composite(picture, picture, alpha, picture)
 

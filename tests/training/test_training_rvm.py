@@ -7,7 +7,7 @@ from models.training.data.clips import Clip, Labelled
 from models.training.loop.trainer import Settings, Trainer
 from models.training.recipes import catalogue as recipes
 from models.training.recipes import rvm
-from models.training.recipes.rvm import Size
+from models.training.recipes.rvm import ClipSize
 
 
 class Moving:
@@ -28,10 +28,10 @@ class Moving:
 
 
 def small(stage, count, **more):
-    clips = (Size(64, 64, 3, 2), Size(64, 96, 2, 1, True))
-    changes = {"steps": count, "warmup": 2, "clips": clips, "stills": (Size(64, 64, 1, 4),), **more}
+    clips = (ClipSize(64, 64, 3, 2), ClipSize(64, 96, 2, 1, True))
+    changes = {"steps": count, "warmup": 2, "clips": clips, "stills": (ClipSize(64, 64, 1, 4),), **more}
     if stage.sharp:
-        changes["sharp"] = (Size(160, 192, 2, 1),)
+        changes["sharp"] = (ClipSize(160, 192, 2, 1),)
     return type(stage.__name__, (stage,), changes)()
 
 

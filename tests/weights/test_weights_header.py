@@ -22,7 +22,7 @@ from models import weights
 from models.weights import WeightsError, WeightsRef, listing, registry, store
 from models.weights.classes import ClassList
 from models.weights.header import check_options
-from nodes.segment import Network
+from nodes.segment import ChosenNetwork
 from nodes.segmenting.views import View, scales
 
 
@@ -95,7 +95,7 @@ def test_a_header_is_usable_or_a_sentence(options: dict[str, Any]) -> None:
 
 def _used(options: dict[str, Any]) -> str:
     info = WeightsRef(Path("own"), "own", "0" * 64, "file", "hrnet_ocr", options)
-    network = Network("own", info, ClassList("x", "x", ("a", "b")), [0])
+    network = ChosenNetwork("own", info, ClassList("x", "x", ("a", "b")), [0])
     assert 0 < network.tile <= 4096
     assert 0 < network.cell <= 4
     assert scales("", options.get("scales", (1.0,)))

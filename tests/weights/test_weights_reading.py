@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import models
 from models import weights
 from models.weights import WeightsError, registry
-from models.weights.fit import _finite, choose, plan
+from models.weights.fit import _finite, fitting_network, key_plan
 from models.weights.formats.tree import unwrapped
 from models.weights.identify import signature
 
@@ -74,7 +74,7 @@ def test_wrappers_are_stripped(wrapper: str, legacy: bool, tmp_path: Path) -> No
     path = tmp_path / "some file.pth"
     path.write_bytes(files.saved(WRAPPERS[wrapper](state), legacy))
     loaded = weights.load_state_dict(path)
-    guess = weights.identify(loaded) if wrapper != "old names" else choose(loaded, "it")
+    guess = weights.identify(loaded) if wrapper != "old names" else fitting_network(loaded, "it")
     assert guess is not None
     assert (guess.network, guess.options["width"], guess.complete) == ("tiny", 4, True)
     assert _same(weights.fit(loaded, "tiny", guess.options), state)
@@ -227,10 +227,10 @@ def test_every_published_layout_fits_its_network(entry: registry.Entry) -> None:
                  signature(entry.network, options).items()}  # fmt: skip
     if "torch04" in entry.file:
         published = _without_counters(published)
-    guess = choose(published, entry.file)
+    guess = fitting_network(published, entry.file)
     assert (guess.network, guess.prefix) == (entry.network, start)
     assert all(guess.options[key] == value for key, value in entry.options.items())
-    assert plan(published, entry.network, options, entry.file).prefix == start
+    assert key_plan(published, entry.network, options, entry.file).prefix == start
 
 
 # One file per network, in its published layout, with numbers in it. Half precision keeps the test light.

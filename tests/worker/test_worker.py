@@ -24,7 +24,7 @@ from nodes.footage.frame import Frame
 from plugin.worker.client import lifecycle
 from plugin.worker.client.worker import Worker, status_of_running
 from plugin.worker.protocol import paths
-from plugin.worker.protocol.codec import encode
+from plugin.worker.protocol.codec import encode_message
 from plugin.worker.protocol.fields import Box, BufferRef, Colour, Image, Span
 from plugin.worker.protocol.messages import AskStatus, Cancel, FrameAnswer, Need, Release, Render, Result
 from plugin.worker.protocol.wire import HEADER, MAGIC, Wire
@@ -298,7 +298,7 @@ class Raw:
         self.wire.timeout(20)
 
     def send(self, message, descriptors=()) -> None:
-        self.wire.send(message.code, encode(message), descriptors)
+        self.wire.send(message.code, encode_message(message), descriptors)
 
     def dropped(self) -> bool:
         try:
@@ -389,7 +389,7 @@ def test_a_client_that_does_not_read_is_dropped_before_it_costs_memory(worker, t
 def test_thousands_of_damaged_messages_do_not_disturb_another_client(worker):
     chance = random.Random(11)
     whole = [
-        HEADER.pack(MAGIC, 1, m.code, len(encode(m)), 0, 0) + encode(m)
+        HEADER.pack(MAGIC, 1, m.code, len(encode_message(m)), 0, 0) + encode_message(m)
         for m in (
             Render(1, "test-gain", 5, {}, {"Source": Span(1, 9)}, "batch", ()),
             Cancel(1),
@@ -477,7 +477,7 @@ def test_the_peer_is_known_to_the_kernel():
 
 
 def test_errors_keep_their_class():
-    from plugin.worker.protocol.failures import describe, exception
+    from plugin.worker.protocol.failures import exception, kind_and_sentence
 
     for error in (
         FootageError("a"),
@@ -487,4 +487,4 @@ def test_errors_keep_their_class():
         CleanplateError("d"),
         Cancelled("e"),
     ):
-        assert type(exception(*describe(error, "Node on frame 1", "cpu", "log"))) is type(error)
+        assert type(exception(*kind_and_sentence(error, "Node on frame 1", "cpu", "log"))) is type(error)

@@ -22,7 +22,7 @@ from plugin.worker.client import lifecycle
 from plugin.worker.client import worker as client_module
 from plugin.worker.client.worker import Worker
 from plugin.worker.protocol.buffers import Outgoing
-from plugin.worker.protocol.codec import decode, encode
+from plugin.worker.protocol.codec import decode_message, encode_message
 from plugin.worker.protocol.connection import Connection
 from plugin.worker.protocol.fields import MOST_NOTES, Box, BufferRef, Image, Span
 from plugin.worker.protocol.fitting import fitted, fitted_facts, fitted_notes
@@ -44,7 +44,7 @@ from plugin.worker.protocol.messages import (
 from plugin.worker.protocol.schema import ProtocolError
 from plugin.worker.protocol.wire import Wire
 from plugin.worker.server.inputs import Needs
-from plugin.worker.server.jobs import Job
+from plugin.worker.server.jobs import RunningJob
 from plugin.worker.server.session import Session
 from plugin.worker.server.turns import Turns
 
@@ -64,9 +64,9 @@ class Client:
         self.messages: list[Message] = []
 
     def send(self, message: Message, buffer: Any = None) -> None:
-        self.messages.append(decode(message.code, encode(message)))
+        self.messages.append(decode_message(message.code, encode_message(message)))
 
-    def finished(self, job: Job) -> None:
+    def finished(self, job: RunningJob) -> None:
         pass
 
 
@@ -97,7 +97,7 @@ def answers(render: Any, weights: tuple[WeightsFacts, ...] = (), passes: tuple[s
         name="cpu", release=lambda keep: True, for_job=lambda face, params, inputs, note: device_for(weights, note)
     )
     request = Render(7, "odd", 5, {}, {}, "batch", passes)
-    Job(request, client, Turns(), accelerator, lambda name: (FACE, Engine(render)), "/log").run()  # type: ignore[arg-type, return-value]
+    RunningJob(request, client, Turns(), accelerator, lambda name: (FACE, Engine(render)), "/log").run()  # type: ignore[arg-type, return-value]
     return client.messages
 
 
@@ -187,7 +187,7 @@ def test_notes_are_folded_and_none_is_lost_without_a_word():
 @settings(max_examples=50, deadline=None)
 @given(st.lists(texts, max_size=100), st.dictionaries(texts, odd, max_size=300))
 def test_notes_and_facts_always_fit(notes, facts):
-    encode(Result(1, BufferRef(0, 64), (), BOX, fitted_facts(facts), fitted_notes(notes), 1.0))
+    encode_message(Result(1, BufferRef(0, 64), (), BOX, fitted_facts(facts), fitted_notes(notes), 1.0))
 
 
 def test_memory_for_an_answer_that_cannot_be_sent_is_given_back():
@@ -223,11 +223,11 @@ def greeted(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> tuple[Worker, W
 def received(wire: Wire) -> Message:
     entry = wire.receive()
     assert entry is not None
-    return decode(entry[0], entry[1])
+    return decode_message(entry[0], entry[1])
 
 
 def sent(wire: Wire, message: Message) -> None:
-    wire.send(message.code, encode(message))
+    wire.send(message.code, encode_message(message))
 
 
 @pytest.mark.parametrize(
@@ -314,12 +314,12 @@ def test_every_need_is_answered_or_the_job_ends(monkeypatch, answer, sentence):
 def test_answers_after_the_end_of_a_job_do_not_disturb_the_others():
     left, right = socket.socketpair()
     right.settimeout(20)
-    waiting: list[Job] = []
+    waiting: list[RunningJob] = []
     gone: list[Session] = []
     accelerator: Any = SimpleNamespace(name="cpu", release=lambda keep: True)
 
-    def admit(request: Render, session: Session) -> Job:
-        job = Job(request, session, Turns(), accelerator, lambda name: (FACE, None), "/log")  # type: ignore[arg-type, return-value]
+    def admit(request: Render, session: Session) -> RunningJob:
+        job = RunningJob(request, session, Turns(), accelerator, lambda name: (FACE, None), "/log")  # type: ignore[arg-type, return-value]
         waiting.append(job)
         return job
 
@@ -329,7 +329,7 @@ def test_answers_after_the_end_of_a_job_do_not_disturb_the_others():
     session.connection.start()
     end = Wire(right)
 
-    def render() -> Job:
+    def render() -> RunningJob:
         sent(end, Render(1, "odd", 5, {}, {"Source": Span(1, 9)}, "batch", ()))
         wait_for(lambda: bool(waiting))
         job = waiting.pop()

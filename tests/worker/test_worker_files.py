@@ -19,7 +19,7 @@ from plugin.worker.client import lifecycle
 from plugin.worker.client.worker import Worker
 from plugin.worker.protocol import frames, identity
 from plugin.worker.protocol.buffers import Outgoing
-from plugin.worker.protocol.codec import decode, encode
+from plugin.worker.protocol.codec import decode_message, encode_message
 
 DATA, FORMAT = Window(-3, 5, 12, 8), Window(0, 0, 64, 48)
 
@@ -97,7 +97,7 @@ def test_a_colour_space_nobody_knows_ends_in_a_sentence():
 
 
 def _over_the_wire(answer, **colour):
-    return decode(answer.code, encode(replace(answer, colour=replace(answer.colour, **colour))))
+    return decode_message(answer.code, encode_message(replace(answer, colour=replace(answer.colour, **colour))))
 
 
 def test_a_client_that_cannot_tell_the_build_gets_the_software_on_disk(tmp_path):

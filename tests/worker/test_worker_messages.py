@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin.worker.protocol import wire
-from plugin.worker.protocol.codec import TYPES, decode, encode
+from plugin.worker.protocol.codec import TYPES, decode_message, encode_message
 from plugin.worker.protocol.fields import MAX_PAYLOAD, VERSION, Box, BufferRef, Colour, Image, Span
 from plugin.worker.protocol.messages import (
     Cancel,
@@ -32,7 +32,7 @@ from plugin.worker.protocol.messages import (
     Result,
 )
 from plugin.worker.protocol.schema import ProtocolError
-from plugin.worker.protocol.wire import HEADER, MAGIC, MAX_DESCRIPTORS, OtherVersion, Parser, Wire
+from plugin.worker.protocol.wire import HEADER, MAGIC, MAX_DESCRIPTORS, MessageParser, OtherVersion, Wire
 
 COLOUR = Colour("ACEScg", "linear", (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), "")
 MESSAGES: list[Message] = [
@@ -64,22 +64,22 @@ def framed(code: int, payload: bytes, descriptors: int = 0, version: int = VERSI
 def test_a_message_survives_the_wire(message):
     left, right = socket.socketpair()
     sender, receiver = Wire(left), Wire(right)
-    sender.send(message.code, encode(message))
+    sender.send(message.code, encode_message(message))
     code, payload, descriptors = receiver.receive()
-    assert (decode(code, payload), descriptors) == (message, [])
+    assert (decode_message(code, payload), descriptors) == (message, [])
     sender.close()
     assert receiver.receive() is None
     receiver.close()
 
 
 def test_messages_arrive_whole_however_they_are_cut():
-    parser = Parser()
-    stream = b"".join(framed(m.code, encode(m)) for m in MESSAGES)
+    parser = MessageParser()
+    stream = b"".join(framed(m.code, encode_message(m)) for m in MESSAGES)
     found = []
     for at in range(0, len(stream), 3):
         parser.feed(stream[at : at + 3])
         while (entry := parser.next()) is not None:
-            found.append(decode(entry[0], entry[1]))
+            found.append(decode_message(entry[0], entry[1]))
     assert found == MESSAGES
 
 
@@ -123,7 +123,7 @@ def test_descriptors_nobody_asked_for_are_closed():
     ],
 )
 def test_broken_headers_are_refused(data, sentence):
-    parser = Parser()
+    parser = MessageParser()
     parser.feed(data)
     with pytest.raises(ProtocolError, match=sentence):
         parser.next()
@@ -132,7 +132,7 @@ def test_broken_headers_are_refused(data, sentence):
 def test_what_trickles_in_has_one_deadline_in_all():
     left, right = socket.socketpair()
     receiver = Wire(right)
-    whole = framed(Cancel.code, encode(Cancel(1)))
+    whole = framed(Cancel.code, encode_message(Cancel(1)))
 
     def trickle() -> None:
         with contextlib.suppress(OSError):
@@ -153,7 +153,7 @@ def test_what_trickles_in_has_one_deadline_in_all():
 
 
 def test_another_version_says_which():
-    parser = Parser()
+    parser = MessageParser()
     parser.feed(framed(1, b"", version=77))
     with pytest.raises(OtherVersion, match="the peer speaks version 77 of the protocol, this is version 1") as caught:
         parser.next()
@@ -179,40 +179,40 @@ def test_another_version_says_which():
     ],
 )
 def test_a_wrong_field_is_named(message, changes, sentence):
-    fields = msgpack.unpackb(encode(message)) | changes
+    fields = msgpack.unpackb(encode_message(message)) | changes
     with pytest.raises(ProtocolError) as caught:
-        decode(message.code, msgpack.packb(fields))
+        decode_message(message.code, msgpack.packb(fields))
     assert str(caught.value).startswith(sentence)
 
 
 def test_what_is_sent_is_checked_too():
     with pytest.raises(ProtocolError, match=r"Need.frame is 4294967296, outside"):
-        encode(Need(1, 1, "Source", 2**32))
+        encode_message(Need(1, 1, "Source", 2**32))
     with pytest.raises(ProtocolError, match=r"Render takes \d+ bytes, more than 1048576"):
-        encode(dataclasses.replace(MESSAGES[1], params={f"p{i}": "x" * 16_000 for i in range(70)}))
+        encode_message(dataclasses.replace(MESSAGES[1], params={f"p{i}": "x" * 16_000 for i in range(70)}))
 
 
 def test_a_missing_field_and_an_unknown_message_are_refused():
     with pytest.raises(ProtocolError, match="Release lacks the field 'buffer'"):
-        decode(Release.code, msgpack.packb({}))
+        decode_message(Release.code, msgpack.packb({}))
     with pytest.raises(ProtocolError, match="there is no message 999"):
-        decode(999, b"")
+        decode_message(999, b"")
 
 
 def test_a_promise_of_many_entries_takes_no_memory():
     for payload in (b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\x91" * 5000):
         with pytest.raises(ProtocolError, match="Hello is not readable"):
-            decode(Hello.code, payload)
+            decode_message(Hello.code, payload)
 
 
 def _survives(data: bytes) -> int:
     """Feeds bytes as a connection would until it would be dropped; how many messages came out."""
-    parser = Parser()
+    parser = MessageParser()
     parser.feed(data)
     count = 0
     try:
         while (entry := parser.next()) is not None:
-            assert isinstance(decode(entry[0], entry[1]), TYPES[entry[0]])
+            assert isinstance(decode_message(entry[0], entry[1]), TYPES[entry[0]])
             count += 1
     except ProtocolError:
         pass
@@ -221,7 +221,7 @@ def _survives(data: bytes) -> int:
 
 def test_a_hundred_thousand_damaged_messages_only_raise_protocol_errors():
     chance = random.Random(5)
-    whole = [framed(m.code, encode(m)) for m in MESSAGES]
+    whole = [framed(m.code, encode_message(m)) for m in MESSAGES]
     understood = 0
     for _ in range(100_000):
         data = bytearray(chance.choice(whole))
@@ -251,7 +251,7 @@ values = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(MESSAGES), st.data())
 def test_any_value_in_any_field_is_read_or_refused(message, data):
-    fields = msgpack.unpackb(encode(message))
+    fields = msgpack.unpackb(encode_message(message))
     fields[data.draw(st.sampled_from(sorted(fields)))] = data.draw(values)
     _survives(framed(message.code, msgpack.packb(fields)))
 

@@ -24,7 +24,7 @@ from models.training.data import motion
 from models.training.data.clips import Clip, Labelled
 from models.training.data.folders import SUFFIXES, _found, _read
 from models.training.data.photometric import shoot
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.procedural.fields import Array
 
 # A clip has movement of its own; how often some is added at energy 1, and how much oftener beyond (RVM's table).
@@ -53,7 +53,7 @@ class FolderClips:
         self.moving = list(moving.values())
         self.images, self.masks = _labelled(folder)
 
-    def clip(self, rng: np.random.Generator, view: View, frames: int, energy: float = 1.0) -> Clip:
+    def clip(self, rng: np.random.Generator, view: FrameCut, frames: int, energy: float = 1.0) -> Clip:
         """`frames` frames of one clip over one background, seen through `view`."""
         times = motion.clock(rng, frames)
         added = rng.random(2) < MOTION_SHARE + MOTION_GROWTH * max(0.0, energy - 1)
@@ -71,7 +71,7 @@ class FolderClips:
         bgr = self._background(rng, view, times, moves, window)
         return shoot(rng, seen[..., :3], seen[..., 3], bgr, view.frame / 1080)
 
-    def labelled(self, rng: np.random.Generator, view: View, frames: int) -> Labelled:
+    def labelled(self, rng: np.random.Generator, view: FrameCut, frames: int) -> Labelled:
         """Pictures of images/ with their masks: a clip, or a still; without images/ composites."""
         able = [name for name, paths in self.images.items() if frames == 1 or len(paths) > 1]
         if not able:
@@ -99,7 +99,9 @@ class FolderClips:
             raise ValueError(f"{path} has no alpha channel, unlike the frames before it")
         return picture
 
-    def _background(self, rng: np.random.Generator, view: View, times: Ways, moves: motion.Pose, window: Ways) -> Array:
+    def _background(
+        self, rng: np.random.Generator, view: FrameCut, times: Ways, moves: motion.Pose, window: Ways
+    ) -> Array:
         moving = self.moving and (not self.stills or rng.random() < MOVING_BACKGROUNDS)
         clips = self.moving if moving else self.stills
         paths = clips[rng.integers(len(clips))]
@@ -196,13 +198,13 @@ def _shown(rng: np.random.Generator, count: int, times: Ways) -> list[int]:
     return [int(i) if i < count else 2 * count - 2 - int(i) for i in at]
 
 
-def _cover(picture: Array, view: View) -> float:
+def _cover(picture: Array, view: FrameCut) -> float:
     """The height at which a picture covers the whole frame."""
     return max(view.frame, view.frame * 16 / 9 * picture.shape[0] / picture.shape[1])
 
 
 def _placed(
-    rng: np.random.Generator, picture: Array, view: View, moves: motion.Pose, height: float, turn: float
+    rng: np.random.Generator, picture: Array, view: FrameCut, moves: motion.Pose, height: float, turn: float
 ) -> Ways:
     """Maps [T,3,3] from a picture's pixels to the frame's: scaled to `height`, flipped, turned, near the middle."""
     h, w = picture.shape[:2]
@@ -214,13 +216,13 @@ def _placed(
     return np.asarray(moves.around((float(middle[0]), float(middle[1])), view.frame) @ first)
 
 
-def _window(rng: np.random.Generator, view: View) -> Ways:
+def _window(rng: np.random.Generator, view: FrameCut) -> Ways:
     room = np.array([view.frame * 16 / 9 - view.width, view.frame - view.height])
     corner = np.clip(rng.normal(0.5, 0.25, 2), 0, 1) * room
     return np.array([[1, 0, -corner[0]], [0, 1, -corner[1]], [0, 0, 1.0]])
 
 
-def _warp(picture: Array, way: Ways, view: View, border: int) -> Array:
+def _warp(picture: Array, way: Ways, view: FrameCut, border: int) -> Array:
     """Through the view; a picture much larger than shown is first averaged down, so that nothing aliases."""
     size = float(np.sqrt(abs(np.linalg.det(way[:2, :2]))))
     if size < 0.7:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.training.data import motion
 from models.training.data.clips import Clip, Labelled
 from models.training.data.photometric import shoot
-from models.training.data.pool import SCENE, Bytes, Pool, View, _warp_level
+from models.training.data.pool import SCENE, ByteImage, FrameCut, Pool, _warp_level
 from models.training.procedural.fields import Array
 
 PEOPLE, THINGS = ("person",), ("plant", "furniture")
@@ -45,7 +45,7 @@ class ClipPool:
         if not self.people:
             raise ValueError("the pool has no people in it: draw more sprites")
 
-    def clip(self, rng: np.random.Generator, view: View, frames: int, energy: float = 1.0) -> Clip:
+    def clip(self, rng: np.random.Generator, view: FrameCut, frames: int, energy: float = 1.0) -> Clip:
         """`frames` frames of 0 to 3 people seen through `view`."""
         times = motion.clock(rng, frames)
         centre = (view.frame * 8 / 9, view.frame / 2)
@@ -70,12 +70,12 @@ class ClipPool:
         speed = self._speed(window @ people[-1].ways, people[-1].which) if people and frames > 1 else None
         return shoot(rng, fgr, pha, bgr, view.frame / 1080, speed)
 
-    def labelled(self, rng: np.random.Generator, view: View, frames: int) -> Labelled:
+    def labelled(self, rng: np.random.Generator, view: FrameCut, frames: int) -> Labelled:
         """A clip with where people are."""
         clip = self.clip(rng, view, frames)
         return Labelled(clip.src, (clip.pha > 0.5).astype(np.float32))
 
-    def _person(self, rng: np.random.Generator, view: View, times: Ways, camera: Ways, energy: float) -> Placed:
+    def _person(self, rng: np.random.Generator, view: FrameCut, times: Ways, camera: Ways, energy: float) -> Placed:
         """Someone on their way in the whole frame's pixels; who is cut off stays cut off by the frame's lower edge."""
         which = int(rng.choice(self.people))
         note, frame = self.pool.notes[which], view.frame
@@ -94,7 +94,7 @@ class ClipPool:
             ways[:, 1, 2] += np.maximum(0, frame + 2 - edge[:, 1].min(axis=1))
         return Placed(which, ways, scale * (y1 - y0))
 
-    def _thing(self, rng: np.random.Generator, view: View, times: Ways, seen: Ways, energy: float) -> Placed:
+    def _thing(self, rng: np.random.Generator, view: FrameCut, times: Ways, seen: Ways, energy: float) -> Placed:
         which = int(rng.choice(self.things))
         x0, y0, x1, y1 = self.pool.notes[which]["box"]
         scale = view.frame * rng.uniform(0.2, 0.9) / max(y1 - y0, x1 - x0)
@@ -105,7 +105,7 @@ class ClipPool:
             first = motion.figure(rng, times, energy).around(at, view.frame) @ first
         return Placed(which, seen @ first, scale * (y1 - y0))
 
-    def _window(self, rng: np.random.Generator, view: View, people: list[Placed]) -> Ways:
+    def _window(self, rng: np.random.Generator, view: FrameCut, people: list[Placed]) -> Ways:
         """The shift [3,3] from the frame to the window: anywhere, but mostly so that it sees some of someone."""
         room = np.array([view.frame * 16 / 9 - view.width, view.frame - view.height])
         corner = rng.uniform(0, 1, 2) * room
@@ -119,7 +119,7 @@ class ClipPool:
         corner = np.clip(corner, np.minimum(room, 0), np.maximum(room, 0))
         return np.array([[1, 0, -corner[0]], [0, 1, -corner[1]], [0, 0, 1.0]])
 
-    def _scene(self, rng: np.random.Generator, view: View, ways: Ways) -> Array:
+    def _scene(self, rng: np.random.Generator, view: FrameCut, ways: Ways) -> Array:
         """A scene (T, h, w, 3) that covers the frame and moves with the camera."""
         h, w = SCENE
         index = int(rng.choice(self.pool.some_scenes))
@@ -142,7 +142,7 @@ class ClipPool:
         return np.stack(pictures)
 
     def _seen(
-        self, rng: np.random.Generator, placed: Placed, view: View, times: Ways, bgr: Array
+        self, rng: np.random.Generator, placed: Placed, view: FrameCut, times: Ways, bgr: Array
     ) -> tuple[Array, Array]:
         """Colour (T, h, w, 3) and alpha (T, h, w) of a sprite; now and then in the colours of what is behind it."""
         levels = [level[placed.which] for level in self.pool.sprites]
@@ -170,7 +170,7 @@ class ClipPool:
 class Bend:
     """Limbs and clothes that move: a smooth displacement that swings to and fro, up to some hundredths of the size."""
 
-    def __init__(self, rng: np.random.Generator, view: View, times: Ways, size: float) -> None:
+    def __init__(self, rng: np.random.Generator, view: FrameCut, times: Ways, size: float) -> None:
         self.view = view
         cells = (max(2, round(3 * view.height / size) + 1), max(2, round(3 * view.width / size) + 1))
         reach = np.float32(size * np.exp(rng.uniform(np.log(0.004), np.log(0.03))))
@@ -180,7 +180,7 @@ class Bend:
         self.weights = np.stack([np.sin(phase), np.cos(phase)], 1).astype(np.float32)
         self.grid = np.stack(np.meshgrid(np.arange(view.width), np.arange(view.height)), 2).astype(np.float32)
 
-    def warp(self, levels: list[Bytes], way: Ways, frame: int) -> Bytes:
+    def warp(self, levels: list[ByteImage], way: Ways, frame: int) -> ByteImage:
         """The sprite through `way` and the displacement of `frame`, (h, w, 4)."""
         size = float(np.sqrt(abs(np.linalg.det(way[:2, :2]))))
         k = int(np.clip(np.floor(np.log2(1 / size) + 0.2), 0, len(levels) - 1)) if size < 1 else 0
@@ -191,7 +191,7 @@ class Bend:
         return np.asarray(cv2.remap(np.asarray(levels[k]), at, None, cv2.INTER_LINEAR), np.uint8)  # type: ignore[call-overload]
 
 
-def _looked(picture: Bytes, look: tuple[Array, NDArray[np.int64]]) -> Array:
+def _looked(picture: ByteImage, look: tuple[Array, NDArray[np.int64]]) -> Array:
     table, order = look
     return np.asarray(cv2.LUT(np.ascontiguousarray(picture[..., order]), table), np.float32)
 

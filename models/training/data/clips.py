@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.procedural.fields import Array
 
 
@@ -31,10 +31,10 @@ class Labelled:
 class ClipExamples(Protocol):
     """Where clips come from. The same generator state gives the same clip."""
 
-    def clip(self, rng: np.random.Generator, view: View, frames: int, energy: float) -> Clip:
+    def clip(self, rng: np.random.Generator, view: FrameCut, frames: int, energy: float) -> Clip:
         """`frames` frames seen through `view`; what is added to their movement grows with `energy` (1 is usual)."""
         ...
 
-    def labelled(self, rng: np.random.Generator, view: View, frames: int) -> Labelled:
+    def labelled(self, rng: np.random.Generator, view: FrameCut, frames: int) -> Labelled:
         """`frames` frames of a shot, or a still where it is one, with where people are."""
         ...

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.procedural import Composite, composite
 from models.training.procedural.fields import Array
 
@@ -37,7 +37,7 @@ class FolderExamples:
             if stem not in {foreground.stem for foreground in self.foregrounds}:
                 raise ValueError(f"{path} is a matte without a foreground {folder / 'fgr' / path.name}")
 
-    def example(self, rng: np.random.Generator, view: View) -> Composite:
+    def example(self, rng: np.random.Generator, view: FrameCut) -> Composite:
         """One training example seen through `view`."""
         picture = self._foreground(self.foregrounds[rng.integers(len(self.foregrounds))])
         background = _read(self.backgrounds[rng.integers(len(self.backgrounds))])[..., :3]
@@ -64,7 +64,7 @@ class FolderPlates:
     def __init__(self, folder: Path) -> None:
         self.pictures = _pictures(folder / "bgr")
 
-    def plate(self, rng: np.random.Generator, view: View) -> Array:
+    def plate(self, rng: np.random.Generator, view: FrameCut) -> Array:
         """A picture (h, w, 3) in 0..1 seen through `view`."""
         picture = _read(self.pictures[rng.integers(len(self.pictures))])[..., :3]
         return _covering(rng, picture, view)
@@ -100,13 +100,13 @@ def _read(path: Path) -> Array:
     return np.asarray(picture[..., order] / np.float32(most), np.float32)
 
 
-def _covering(rng: np.random.Generator, picture: Array, view: View) -> Array:
+def _covering(rng: np.random.Generator, picture: Array, view: FrameCut) -> Array:
     """The picture through the view, large enough to cover the whole frame."""
     cover = max(view.frame / picture.shape[0], view.frame * 16 / 9 / picture.shape[1])
     return _seen(rng, picture, view, picture.shape[0] * cover * rng.uniform(1.0, 1.6), cv2.BORDER_REFLECT_101)
 
 
-def _seen(rng: np.random.Generator, picture: Array, view: View, height: float, border: int) -> Array:
+def _seen(rng: np.random.Generator, picture: Array, view: FrameCut, height: float, border: int) -> Array:
     """The picture, scaled to `height` in a whole frame, flipped, turned and placed at random, through the view."""
     scale = height / picture.shape[0]
     turn = rng.normal(0, 0.04)

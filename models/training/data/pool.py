@@ -26,14 +26,14 @@ SOFT_SHARE = 0.3
 FRINGE_SHARE = 0.3
 SPRITE = 1280
 SCENE = (864, 1536)
-Bytes = NDArray[np.uint8]
+ByteImage = NDArray[np.uint8]
 
 
-def _codes(picture: Array) -> Bytes:
+def _codes(picture: Array) -> ByteImage:
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _pyramid(picture: Bytes) -> list[Bytes]:
+def _pyramid(picture: ByteImage) -> list[ByteImage]:
     """Levels of half the size each; colour under alpha 0 is real, so straight averaging leaves no fringe."""
     levels = [picture]
     for _ in range(LEVELS - 1):
@@ -101,7 +101,7 @@ def build(folder: Path, sprites: int = 480, scenes: int = 240, seed: int = 1, pr
 
 
 @dataclass(frozen=True)
-class View:
+class FrameCut:
     """A window of `height` x `width` pixels into a 16:9 frame that would be `frame` pixels high."""
 
     height: int
@@ -112,7 +112,7 @@ class View:
 class Examples(Protocol):
     """Where training examples come from."""
 
-    def example(self, rng: np.random.Generator, view: View) -> Composite:
+    def example(self, rng: np.random.Generator, view: FrameCut) -> Composite:
         """One training example seen through `view`; the same generator state gives the same example."""
         ...
 
@@ -133,7 +133,7 @@ class Pool:
         self.some_sprites = _part(len(self.sprites[0]), part)
         self.some_scenes = _part(len(self.scenes[0]), part)
 
-    def example(self, rng: np.random.Generator, view: View) -> Composite:
+    def example(self, rng: np.random.Generator, view: FrameCut) -> Composite:
         """One training example seen through `view`."""
         frame_w = view.frame * 16 / 9
         index = int(rng.choice(self.some_scenes))
@@ -159,7 +159,7 @@ class Pool:
             fgr, pha = rgb * share + fgr * (1 - share), whole
         return composite(rng, fgr, pha, bgr, view.frame / 1080)
 
-    def plate(self, rng: np.random.Generator, view: View) -> Array:
+    def plate(self, rng: np.random.Generator, view: FrameCut) -> Array:
         """A scene (h, w, 3), display-encoded 0..1, half the time with figures and things in it."""
         room = np.array([view.frame * 16 / 9 - view.width, view.frame - view.height])
         corner = rng.uniform(0, 1, 2) * np.maximum(room, 0)
@@ -172,7 +172,7 @@ class Pool:
         return np.asarray(np.clip(picture, 0, 1), np.float32)
 
     def _aim(
-        self, rng: np.random.Generator, view: View, frame_w: float, places: list[tuple[int, NDArray[np.float64]]]
+        self, rng: np.random.Generator, view: FrameCut, frame_w: float, places: list[tuple[int, NDArray[np.float64]]]
     ) -> NDArray[np.float64]:
         """The upper left corner of the window: anywhere, but mostly so that it sees some of the subject."""
         room = np.array([frame_w - view.width, view.frame - view.height])
@@ -203,7 +203,7 @@ class Pool:
         way[:2, 2] = [x - middle[0], y - middle[1]]
         return which, way
 
-    def _scene(self, rng: np.random.Generator, index: int, view: View, move: NDArray[np.float64]) -> Array:
+    def _scene(self, rng: np.random.Generator, index: int, view: FrameCut, move: NDArray[np.float64]) -> Array:
         h, w = SCENE
         zoom = view.frame / h * np.exp(rng.uniform(np.log(1.03), np.log(2.2)))
         way = np.eye(3)
@@ -216,7 +216,9 @@ class Pool:
         picture = _warp_level([level[index] for level in self.scenes], move @ way, view, cv2.BORDER_REFLECT_101)
         return _tint(rng, picture, 0.12)
 
-    def _warp(self, rng: np.random.Generator, which: int, way: NDArray[np.float64], view: View) -> tuple[Array, Array]:
+    def _warp(
+        self, rng: np.random.Generator, which: int, way: NDArray[np.float64], view: FrameCut
+    ) -> tuple[Array, Array]:
         picture = _warp_level([level[which] for level in self.sprites], way, view, cv2.BORDER_CONSTANT)
         return _tint(rng, picture[..., :3], 0.2), np.asarray(picture[..., 3] / np.float32(255), np.float32)
 
@@ -227,7 +229,7 @@ class Pool:
         a: Array,
         bgr: Array,
         index: int,
-        view: View,
+        view: FrameCut,
         move: NDArray[np.float64],
     ) -> Array:
         """Now and then a foreground that looks like its background: in its colours, or cut out of it."""
@@ -246,7 +248,7 @@ class Pool:
         return rgb
 
 
-def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: View) -> tuple[Array, Array]:
+def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: FrameCut) -> tuple[Array, Array]:
     """Now and then a subject whose outline is as wide as a lens or an enlargement makes it: up to 6 HD pixels."""
     if rng.random() >= SOFT_SHARE:
         return rgb, a
@@ -259,7 +261,7 @@ def _out_of_focus(rng: np.random.Generator, rgb: Array, a: Array, view: View) ->
     return np.where(seen, soft[..., :3] / np.maximum(alpha[..., None], 1e-3), rgb).astype(np.float32), alpha
 
 
-def _fringe(rng: np.random.Generator, a: Array, view: View) -> Array:
+def _fringe(rng: np.random.Generator, a: Array, view: FrameCut) -> Array:
     """Now and then a coat or a head of hair that thins out towards the air: up to 45 HD pixels, in fine tufts."""
     if rng.random() >= FRINGE_SHARE or not a.any():
         return a
@@ -281,7 +283,7 @@ def _part(n: int, part: str) -> NDArray[np.int64]:
     return np.arange(n - held, n) if part == "held" else np.arange(n - held if n > held else n)
 
 
-def _warp_level(levels: list[Bytes], way: NDArray[np.float64], view: View, border: int) -> Bytes:
+def _warp_level(levels: list[ByteImage], way: NDArray[np.float64], view: FrameCut, border: int) -> ByteImage:
     """Warp the pyramid level that has just enough resolution, so that nothing aliases and edges stay crisp."""
     size = float(np.sqrt(abs(np.linalg.det(way[:2, :2]))))
     k = int(np.clip(np.floor(np.log2(1 / size) + 0.2), 0, len(levels) - 1)) if size < 1 else 0
@@ -299,7 +301,7 @@ def _warp_level(levels: list[Bytes], way: NDArray[np.float64], view: View, borde
     )
 
 
-def _tint(rng: np.random.Generator, picture: Bytes, amount: float) -> Array:
+def _tint(rng: np.random.Generator, picture: ByteImage, amount: float) -> Array:
     """Display-encoded codes to 0..1 with a random exposure, gamma and colour balance."""
     gain = np.exp(rng.normal(0, amount)) * np.exp(rng.normal(0, amount / 3, 3))
     gamma, lift = np.exp(rng.normal(0, amount)), rng.normal(0, 0.02)

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.data.pool import Bytes, Pool, View, _tint, _warp_level
+from models.training.data.pool import ByteImage, FrameCut, Pool, _tint, _warp_level
 from models.training.data.rigs_draw import markers, stand, wires
 from models.training.data.rigs_lookalikes import lookalike
-from models.training.data.rigs_paint import CLASSES, FIGURE, KINDS, PLANT, Labels, Layer, Sheet, rigs_of
+from models.training.data.rigs_paint import CLASSES, FIGURE, KINDS, PLANT, Labels, PaintedLayer, Sheet, rigs_of
 from models.training.procedural.composites import _jpeg, _noise
 from models.training.procedural.fields import Array
 
@@ -64,7 +64,7 @@ MOSTLY = Likely()
 class RigExamples(Protocol):
     """Where training examples come from."""
 
-    def example(self, rng: np.random.Generator, view: View, likely: Likely) -> Rigged:
+    def example(self, rng: np.random.Generator, view: FrameCut, likely: Likely) -> Rigged:
         """One example seen through `view`; the same generator state gives the same example."""
         ...
 
@@ -79,7 +79,7 @@ class Strewn:
     stands: int
 
 
-def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequence[Layer]) -> Rigged:
+def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequence[PaintedLayer]) -> Rigged:
     """Rigs and look-alikes over the sheet's picture, among figures.
 
     Look-alikes and markers lie behind the figures or on them, wires and stands behind or before.
@@ -115,7 +115,7 @@ def strew(rng: np.random.Generator, sheet: Sheet, counts: Strewn, layers: Sequen
     return Rigged(_delivered(rng, sheet.picture, sheet.unit), sheet.labels)
 
 
-def _split(rng: np.random.Generator, layers: Sequence[Layer]) -> tuple[list[Layer], list[Layer]]:
+def _split(rng: np.random.Generator, layers: Sequence[PaintedLayer]) -> tuple[list[PaintedLayer], list[PaintedLayer]]:
     first = rng.random(len(layers)) < 0.65
     return (
         [layer for layer, early in zip(layers, first, strict=True) if early],
@@ -145,7 +145,7 @@ class RigPool:
         crowd = np.array([CROWD[kind] / kinds.count(kind) for kind in kinds])
         self.crowd = crowd / crowd.sum()
 
-    def example(self, rng: np.random.Generator, view: View, likely: Likely = MOSTLY) -> Rigged:
+    def example(self, rng: np.random.Generator, view: FrameCut, likely: Likely = MOSTLY) -> Rigged:
         """One example seen through `view`."""
         unit = view.frame / HD
         if rng.random() < likely.ease:
@@ -173,7 +173,7 @@ class RigPool:
             counts = Strewn(counts.lookalikes, 0, 0, 0)
         return strew(rng, sheet, counts, layers)
 
-    def _easy(self, rng: np.random.Generator, view: View, unit: float) -> Rigged:
+    def _easy(self, rng: np.random.Generator, view: FrameCut, unit: float) -> Rigged:
         """Rigs without figures and look-alikes, half of the time over a scene out of focus."""
         scene = self._scene(rng, view)
         if rng.random() < 0.5:
@@ -181,7 +181,7 @@ class RigPool:
         counts = Strewn(0, int(rng.random() < 0.5), int(rng.random() < 0.6), int(rng.random() < 0.35))
         return strew(rng, Sheet(scene, np.zeros((view.height, view.width), np.uint8), unit), counts, [])
 
-    def _scene(self, rng: np.random.Generator, view: View) -> Array:
+    def _scene(self, rng: np.random.Generator, view: FrameCut) -> Array:
         """A piece of a scene near its own resolution, so that its texture is as crisp as a frame's."""
         index = int(rng.choice(self.pool.some_scenes, p=self.shares))
         h, w = self.pool.scenes[0].shape[1:3]
@@ -195,7 +195,9 @@ class RigPool:
         picture = _warp_level([level[index] for level in self.pool.scenes], way, view, cv2.BORDER_REFLECT_101)
         return _tint(rng, picture, 0.15)
 
-    def _figure(self, rng: np.random.Generator, view: View, shares: NDArray[np.float64] | None = None) -> Layer:
+    def _figure(
+        self, rng: np.random.Generator, view: FrameCut, shares: NDArray[np.float64] | None = None
+    ) -> PaintedLayer:
         which = int(rng.choice(self.figures, p=shares))
         x0, y0, x1, y1 = self.pool.notes[which]["box"]
         size = view.frame * float(np.exp(rng.uniform(np.log(0.35), np.log(1.2)))) / (y1 - y0)
@@ -207,8 +209,10 @@ class RigPool:
         return layer(rng, [level[which] for level in self.pool.sprites], way, view, self.pool.notes[which]["kind"])
 
 
-def layer(rng: np.random.Generator, levels: list[Bytes], way: NDArray[np.float64], view: View, kind: str) -> Layer:
+def layer(
+    rng: np.random.Generator, levels: list[ByteImage], way: NDArray[np.float64], view: FrameCut, kind: str
+) -> PaintedLayer:
     """A sprite (its levels, uint8 RGBA; one of FIGURES) moved by `way` (3, 3) into the view."""
     picture = _warp_level(levels, way, view, cv2.BORDER_CONSTANT)
     alpha = np.asarray(picture[..., 3] / np.float32(255), np.float32)
-    return Layer(_tint(rng, picture[..., :3], 0.2), alpha, PLANT if kind == "plant" else FIGURE)
+    return PaintedLayer(_tint(rng, picture[..., :3], 0.2), alpha, PLANT if kind == "plant" else FIGURE)

@@ -9,7 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.training.data.rigs_paint import MARKER, STAND, WIRE, Metal, Points, Sheet, bar, metal, strong, tube, visible
+from models.training.data.rigs_paint import (
+    MARKER,
+    STAND,
+    WIRE,
+    Metal,
+    Points,
+    Sheet,
+    bar,
+    metal,
+    straight_tube,
+    strong,
+    visible,
+)
 from models.training.procedural.fields import Array
 from models.training.procedural.raster import Shape, Tube, ellipse, spline
 
@@ -285,7 +297,7 @@ def _rod(rng: np.random.Generator, sheet: Sheet, at: Points, look: Metal) -> Non
     )
     _part(sheet, ends[0], ends[1], r, look)
     if rng.random() < 0.6:
-        sheet.lay([tube(ends[0], ends[0] + way * r, 1.02 * r)], np.asarray(look.base * 0.5, np.float32), STAND)
+        sheet.lay([straight_tube(ends[0], ends[0] + way * r, 1.02 * r)], np.asarray(look.base * 0.5, np.float32), STAND)
     for _ in range(int(rng.integers(0, 3))):
         joint = ends[1] + (ends[0] - ends[1]) * rng.uniform(0, 1)
         _part(sheet, joint, joint + way * 2.5 * r, 1.5 * r, look)

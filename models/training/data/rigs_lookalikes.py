@@ -13,7 +13,17 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from models.training.data.rigs_paint import BRANCH, CRACK, FRAME, LETTERING, PATTERN, Layer, Points, Sheet, visible
+from models.training.data.rigs_paint import (
+    BRANCH,
+    CRACK,
+    FRAME,
+    LETTERING,
+    PATTERN,
+    PaintedLayer,
+    Points,
+    Sheet,
+    visible,
+)
 from models.training.procedural.fields import Array, colour
 from models.training.procedural.raster import Shape, Tube, ellipse
 
@@ -97,7 +107,7 @@ def lettering(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) 
             cv2.LINE_AA,
         )
     alpha = mask.astype(np.float32) / 255
-    sheet.cover(Layer(np.broadcast_to(ink, sheet.picture.shape), np.asarray(alpha, np.float32), LETTERING))
+    sheet.cover(PaintedLayer(np.broadcast_to(ink, sheet.picture.shape), np.asarray(alpha, np.float32), LETTERING))
 
 
 def pattern(rng: np.random.Generator, sheet: Sheet, at: Points, reach: float) -> None:

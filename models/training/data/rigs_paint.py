@@ -27,7 +27,7 @@ CONTRAST = 0.14
 
 
 @dataclass(frozen=True)
-class Layer:
+class PaintedLayer:
     """`rgb` (h, w, 3) straight, `alpha` (h, w), and what it shows: an index into KINDS."""
 
     rgb: Array
@@ -86,7 +86,7 @@ class Sheet:
         if where is not None:
             self.labels[where.window][where.mask >= 0.5] = label
 
-    def cover(self, layer: Layer) -> None:
+    def cover(self, layer: PaintedLayer) -> None:
         """Lays a whole layer over everything."""
         self.picture += (layer.rgb - self.picture) * layer.alpha[..., None]
         self.labels[layer.alpha >= 0.5] = layer.kind
@@ -163,7 +163,7 @@ def metal(rng: np.random.Generator) -> Metal:
     return Metal(cast, rng.uniform(-0.8, 0.8), gloss, rng.uniform(2, 9), rng.uniform(0.15, 0.6))
 
 
-def tube(p: Points, q: Points, radius: float) -> Tube:
+def straight_tube(p: Points, q: Points, radius: float) -> Tube:
     """A straight tube with round ends."""
     return Tube(np.stack([p, q]).astype(np.float32), np.array([radius, radius], np.float32))
 

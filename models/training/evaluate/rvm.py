@@ -23,7 +23,7 @@ from models.training.data import pool
 from models.training.data.clip_pool import ClipPool
 from models.training.data.clips import Clip
 from models.training.data.photometric import GREY
-from models.training.data.pool import Pool, View
+from models.training.data.pool import FrameCut, Pool
 from models.training.evaluate import metrics
 from models.training.procedural.fields import Array
 
@@ -50,7 +50,7 @@ def unseen(folder: Path) -> ClipPool:
 
 def clip(examples: ClipPool, number: int, frames: int) -> Clip:
     """Unseen clip `number`, whole frames."""
-    return examples.clip(np.random.default_rng([UNSEEN, number]), View(HEIGHT, WIDTH, HEIGHT), frames)
+    return examples.clip(np.random.default_rng([UNSEEN, number]), FrameCut(HEIGHT, WIDTH, HEIGHT), frames)
 
 
 def recurrent(model: MattingNetwork, src: Array) -> list[Array]:

@@ -24,9 +24,9 @@ from models.hrnet_ocr import HRNetOCR
 from models.hrnet_ocr.classify import probabilities
 from models.pieces import too_short
 from models.tiles import OVERLAP, Tile, blended, side_at, summed
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.data.rigs import FIGURES, Rigged, Strewn, layer, strew
-from models.training.data.rigs_paint import CLASSES, Labels, Layer, Sheet
+from models.training.data.rigs_paint import CLASSES, Labels, PaintedLayer, Sheet
 from models.training.procedural import background, sprite
 from models.training.procedural.backgrounds import FAMILIES
 from models.training.procedural.fields import Array
@@ -64,7 +64,7 @@ def scene(number: int, families: Sequence[str] = FILMED) -> Rigged:
     return strew(rng, sheet, counts, layers)
 
 
-def _figure(rng: np.random.Generator) -> Layer:
+def _figure(rng: np.random.Generator) -> PaintedLayer:
     kind = str(rng.choice(FIGURES))
     picture = sprite(rng, 1280, kind).picture
     ys, xs = np.nonzero(picture[..., 3] > 0.05)
@@ -72,7 +72,7 @@ def _figure(rng: np.random.Generator) -> Layer:
     way = np.diag([size, size, 1.0])
     way[:2, 2] = [rng.uniform(0.15, 0.85) * WIDTH - size * xs.mean(), HEIGHT - size * ys.max()]
     codes = np.asarray(picture * 255 + 0.5, np.uint8)
-    return layer(rng, [codes], way, View(HEIGHT, WIDTH, HEIGHT), kind)
+    return layer(rng, [codes], way, FrameCut(HEIGHT, WIDTH, HEIGHT), kind)
 
 
 def _none() -> NDArray[np.int64]:

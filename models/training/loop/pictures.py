@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 # A label and pictures [B,3 or 1,H,W], display-encoded 0..1.
-Row = tuple[str, Tensor]
+PictureRow = tuple[str, Tensor]
 COLUMNS = 4
 LARGEST = 320
 LABEL = 22
@@ -19,7 +19,7 @@ GAP = 3
 PAPER, INK = 34, (225, 225, 225)
 
 
-def write(path: Path, rows: Sequence[Row]) -> None:
+def write(path: Path, rows: Sequence[PictureRow]) -> None:
     """Writes a contact sheet: one row per kind of picture, one column per example."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part.png")
@@ -28,7 +28,7 @@ def write(path: Path, rows: Sequence[Row]) -> None:
     temporary.replace(path)
 
 
-def sheet(rows: Sequence[Row]) -> NDArray[np.uint8]:
+def sheet(rows: Sequence[PictureRow]) -> NDArray[np.uint8]:
     """RGB codes [H,W,3]."""
     strips: list[NDArray[np.uint8]] = []
     for label, pictures in rows:

@@ -34,7 +34,7 @@ class Stage(Protocol):
     A group of `groups` names its `params` and the `peak` of their learning rate; other entries are Adam's. A stage may
     further have
 
-    - `preview(model, batch)`: rows of pictures (see `pictures.Row`) of a batch and the network's answer to it;
+    - `preview(model, batch)`: rows of pictures (see `pictures.PictureRow`) of a batch and the network's answer to it;
     - `judge`, a discriminator, with `judge_groups()` and `judge_loss(batch)`, which is called after `loss` of the same
       batch; in `loss` the discriminator's weights take no gradient;
     - `features`, a fixed network for a perceptual loss, or None.

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 import models
 from models.bgmv2 import MattingRefine
 from models.bgmv2.losses import base_loss, refine_loss, sobel
-from models.training.data.pool import Examples, View
-from models.training.loop.pictures import Row
+from models.training.data.pool import Examples, FrameCut
+from models.training.loop.pictures import PictureRow
 
 # Sides of (height, width) and batch size; the first for most of the base stage, the others towards its end.
 SMALL = (128, 128, 8)
@@ -41,7 +41,7 @@ LEAK = 0.02
 
 
 @dataclass(frozen=True)
-class Batch:
+class MattingBatch:
     """src, bgr and fgr [B,3,H,W], pha [B,1,H,W], display-encoded 0..1."""
 
     src: Tensor
@@ -80,14 +80,14 @@ class BaseStage:
         coarse = [p for name, p in model.named_parameters() if not name.startswith("refiner.")]
         return [{"params": coarse, "peak": 1.5e-3}]
 
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> MattingBatch:
         height, width, count = SMALL if progress < SMALL_UNTIL else LARGE[rng.integers(len(LARGE))]
         return _stack([examples.example(rng, _coarse_view(rng, height, width)) for _ in range(count)])
 
-    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: MattingRefine, batch: MattingBatch) -> dict[str, Tensor]:
         return coarse_loss(model, batch)
 
-    def preview(self, model: MattingRefine, batch: Batch) -> list[Row]:
+    def preview(self, model: MattingRefine, batch: MattingBatch) -> list[PictureRow]:
         return _rows(batch, raw_coarse(model, batch.src, batch.bgr)[:, :1])
 
 
@@ -110,12 +110,12 @@ class RefineStage:
         coarse = [p for name, p in model.named_parameters() if not name.startswith("refiner.")]
         return [{"params": coarse, "peak": 5e-5}, {"params": list(model.refiner.parameters()), "peak": 1.2e-3}]
 
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> MattingBatch:
         height, width, count = REFINE[rng.integers(len(REFINE))]
-        views = [View(height, width, float(np.clip(rng.normal(1080, 150), height, 1400))) for _ in range(count)]
+        views = [FrameCut(height, width, float(np.clip(rng.normal(1080, 150), height, 1400))) for _ in range(count)]
         return _stack([examples.example(rng, view) for view in views])
 
-    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: MattingRefine, batch: MattingBatch) -> dict[str, Tensor]:
         src, bgr = batch.src, batch.bgr
         model.backbone_scale = float(0.5 - 0.25 * torch.rand(()).item() ** 2)
         model.refine_mode = "full"
@@ -133,7 +133,7 @@ class RefineStage:
             batch.fgr,
         )
 
-    def preview(self, model: MattingRefine, batch: Batch) -> list[Row]:
+    def preview(self, model: MattingRefine, batch: MattingBatch) -> list[PictureRow]:
         model.backbone_scale, model.refine_mode = 0.5, "full"
         return _rows(batch, model(batch.src, batch.bgr).pha)
 
@@ -152,12 +152,12 @@ class ContextStage(RefineStage):
         coarse, refiner = super().groups(model)
         return [coarse | {"peak": 3e-4}, refiner | {"peak": 4e-4}]
 
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> MattingBatch:
         if rng.random() < CROP_SHARE:
             return super().batch(examples, rng, progress)
         return _whole_frames(examples, rng)
 
-    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: MattingRefine, batch: MattingBatch) -> dict[str, Tensor]:
         if batch.src.shape[2:] in {shape[:2] for shape in FRAMES}:
             return coarse_loss(model, batch)
         return super().loss(model, batch)
@@ -177,7 +177,7 @@ class ScenesStage(ContextStage):
         coarse, _ = super().groups(model)
         return [coarse | {"peak": 7e-4}]
 
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> MattingBatch:
         return _whole_frames(examples, rng)
 
 
@@ -195,12 +195,12 @@ class EdgeStage(RefineStage):
     def groups(self, model: MattingRefine) -> list[dict[str, object]]:
         return [{"params": list(model.refiner.parameters()), "peak": 2e-3}]
 
-    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Examples, rng: np.random.Generator, progress: float) -> MattingBatch:
         height, width, count = EDGES
         frames = rng.normal(1080, 150, count).clip(700, 1400)
-        return _stack([examples.example(rng, View(height, width, float(frame))) for frame in frames])
+        return _stack([examples.example(rng, FrameCut(height, width, float(frame))) for frame in frames])
 
-    def loss(self, model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: MattingRefine, batch: MattingBatch) -> dict[str, Tensor]:
         src, bgr = batch.src, batch.bgr
         model.backbone_scale = float(0.5 - 0.25 * torch.rand(()).item() ** 3)
         with torch.no_grad():
@@ -250,30 +250,30 @@ def raw_coarse(model: MattingRefine, src: Tensor, bgr: Tensor) -> Tensor:
     return model.decoder(model.aspp(f4), f3, f2, f1, both).float()
 
 
-def coarse_loss(model: MattingRefine, batch: Batch) -> dict[str, Tensor]:
+def coarse_loss(model: MattingRefine, batch: MattingBatch) -> dict[str, Tensor]:
     """The loss of the coarse network alone, at the batch's own size."""
     raw = raw_coarse(model, batch.src, batch.bgr)
     pha, err, fgr = leaky_clamp(raw[:, :1]), leaky_clamp(raw[:, 4:5]), leaky_clamp(raw[:, 1:4] + batch.src)
     return base_loss(pha, fgr, err, batch.pha, batch.fgr)
 
 
-def _coarse_view(rng: np.random.Generator, height: int, width: int) -> View:
+def _coarse_view(rng: np.random.Generator, height: int, width: int) -> FrameCut:
     frame = math.exp(rng.uniform(math.log(LOWEST), math.log(HIGHEST)))
-    return View(height, width, max(frame, height, width * 9 / 16))
+    return FrameCut(height, width, max(frame, height, width * 9 / 16))
 
 
-def _whole_frames(examples: Examples, rng: np.random.Generator) -> Batch:
+def _whole_frames(examples: Examples, rng: np.random.Generator) -> MattingBatch:
     height, width, count = FRAMES[rng.choice(len(FRAMES), p=FRAME_SHARES)]
-    return _stack([examples.example(rng, View(height, width, height)) for _ in range(count)])
+    return _stack([examples.example(rng, FrameCut(height, width, height)) for _ in range(count)])
 
 
-def _rows(batch: Batch, pha: Tensor) -> list[Row]:
+def _rows(batch: MattingBatch, pha: Tensor) -> list[PictureRow]:
     return [("input", batch.src), ("truth", batch.pha), ("answer", pha)]
 
 
-def _stack(examples: list[object]) -> Batch:
+def _stack(examples: list[object]) -> MattingBatch:
     def of(name: str) -> Iterator[np.ndarray]:
         return (np.asarray(getattr(example, name), np.float32) for example in examples)
 
     src, bgr, fgr = (torch.from_numpy(np.stack(list(of(name)))).permute(0, 3, 1, 2) for name in ("src", "bgr", "fgr"))
-    return Batch(src, bgr, torch.from_numpy(np.stack(list(of("pha"))))[:, None], fgr)
+    return MattingBatch(src, bgr, torch.from_numpy(np.stack(list(of("pha"))))[:, None], fgr)

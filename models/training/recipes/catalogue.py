@@ -20,7 +20,7 @@ from models.training.recipes.inpaint import Plates
 
 
 @dataclass(frozen=True)
-class Part:
+class ExportedPart:
     """Weights to export: of the network whose keys start with `prefix` in the trained model."""
 
     file: str
@@ -46,7 +46,7 @@ class Recipe:
     drawn: Callable[[Path], Any]
     own: Callable[[Path], Any] | None = None
     held: Callable[[Path], Any] | None = None
-    parts: Sequence[Part] = ()
+    parts: Sequence[ExportedPart] = ()
     features: Callable[[Path], Any] | None = None
 
     def stages_named(self, name: str) -> list[Stage]:
@@ -62,9 +62,9 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         return ["", *names][names.index(name)]
 
-    def weights(self, state: Mapping[str, Any]) -> Iterator[tuple[Part, dict[str, Any]]]:
+    def weights(self, state: Mapping[str, Any]) -> Iterator[tuple[ExportedPart, dict[str, Any]]]:
         """What to export of a trained model's state."""
-        for part in self.parts or (Part(self.file, self.network, self.options),):
+        for part in self.parts or (ExportedPart(self.file, self.network, self.options),):
             yield part, {k.removeprefix(part.prefix): v for k, v in state.items() if k.startswith(part.prefix)}
 
 
@@ -122,7 +122,9 @@ def find(name: str, backbone: str = "mobilenetv2") -> Recipe:
             structureflow.new_model,
             **FILLS,
             parts=[
-                Part(f"inpaint_structureflow_{half}", f"structureflow_{half}", structureflow.OPTIONS, f"{half}.")
+                ExportedPart(
+                    f"inpaint_structureflow_{half}", f"structureflow_{half}", structureflow.OPTIONS, f"{half}."
+                )
                 for half in ("structure", "flow")
             ],
             features=VGG19Features.from_file,

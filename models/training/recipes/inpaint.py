@@ -19,9 +19,9 @@ import models
 from models.lama import LaMaDetail
 from models.membrane import membrane
 from models.training.data.holes import hole, thin_hole
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.evaluate.metrics import similarity
-from models.training.loop.pictures import Row
+from models.training.loop.pictures import PictureRow
 from models.training.procedural.fields import Array
 
 OPTIONS: dict[str, int | str] = {"n_blocks": 4, "width": 24}
@@ -33,7 +33,7 @@ PLAIN, TELLING, TRIES = 0.02, 0.9, 12
 
 
 @dataclass(frozen=True)
-class Batch:
+class HoleBatch:
     """picture [B,3,H,W] display-encoded 0..1, hole [B,1,H,W] of 0 and 1."""
 
     picture: Tensor
@@ -43,7 +43,7 @@ class Batch:
 class Scenes(Protocol):
     """Where pictures without holes come from."""
 
-    def plate(self, rng: np.random.Generator, view: View) -> Array:
+    def plate(self, rng: np.random.Generator, view: FrameCut) -> Array:
         """A picture (h, w, 3) display-encoded in 0..1 seen through `view`."""
         ...
 
@@ -54,24 +54,26 @@ class Plates:
     def __init__(self, scenes: Scenes) -> None:
         self.scenes = scenes
 
-    def example(self, rng: np.random.Generator, view: View) -> tuple[Array, Array]:
+    def example(self, rng: np.random.Generator, view: FrameCut) -> tuple[Array, Array]:
         """A picture (h, w, 3) and a hole (h, w)."""
         return self.scenes.plate(rng, view), hole(rng, view.height, view.width)
 
 
-def holed(examples: Plates, rng: np.random.Generator, height: int, width: int, count: int) -> Batch:
+def holed(examples: Plates, rng: np.random.Generator, height: int, width: int, count: int) -> HoleBatch:
     """A batch of windows, cut out of frames of many heights."""
     chosen = [examples.example(rng, _view(rng, height, width)) for _ in range(count)]
     pictures, holes = zip(*chosen, strict=True)
-    return Batch(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(holes))[:, None])
+    return HoleBatch(
+        torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2), torch.from_numpy(np.stack(holes))[:, None]
+    )
 
 
-def _view(rng: np.random.Generator, height: int, width: int) -> View:
+def _view(rng: np.random.Generator, height: int, width: int) -> FrameCut:
     """A window into a frame of any height, log-uniform."""
-    return View(height, width, float(np.exp(rng.uniform(np.log(max(LOWEST, height)), np.log(HIGHEST)))))
+    return FrameCut(height, width, float(np.exp(rng.uniform(np.log(max(LOWEST, height)), np.log(HIGHEST)))))
 
 
-def shown(batch: Batch, answer: Tensor) -> list[Row]:
+def shown(batch: HoleBatch, answer: Tensor) -> list[PictureRow]:
     """Rows for the log: the picture with a grey hole, the truth, the picture with its hole filled."""
     return [
         ("input", batch.picture * (1 - batch.hole) + 0.5 * batch.hole),
@@ -81,7 +83,7 @@ def shown(batch: Batch, answer: Tensor) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Smoothed(Batch):
+class Smoothed(HoleBatch):
     """`smooth` [B,3,H,W] is the picture with a smooth fill in its hole."""
 
     smooth: Tensor
@@ -126,7 +128,7 @@ class ThinStage:
                 break
         return picture, mask, smooth
 
-    def preview(self, model: LaMaDetail, batch: Smoothed) -> list[Row]:
+    def preview(self, model: LaMaDetail, batch: Smoothed) -> list[PictureRow]:
         return [*shown(batch, _answer(model, batch)), ("smooth fill", batch.smooth)]
 
     def loss(self, model: LaMaDetail, batch: Smoothed) -> dict[str, Tensor]:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 import models
-from models.lama import Judgement, LaMa, LaMaDiscriminator
-from models.lama.losses import discriminator_loss, generator_loss
+from models.lama import Judgement, LaMa, LaMaDiscriminator, losses
 from models.lama.perceptual import HighReceptiveFieldLoss
-from models.training.loop.pictures import Row
-from models.training.recipes.inpaint import Batch, Plates, holed, shown
+from models.training.loop.pictures import PictureRow
+from models.training.recipes.inpaint import HoleBatch, Plates, holed, shown
 
 OPTIONS: dict[str, int | str] = {"n_blocks": 9, "width": 64}
 
@@ -42,27 +41,27 @@ class AdversarialStage:
     def groups(self, model: LaMa) -> list[dict[str, object]]:
         return [{"params": list(model.parameters()), "peak": self.peak}]
 
-    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> HoleBatch:
         return holed(examples, rng, self.height, self.width, self.count)
 
-    def preview(self, model: LaMa, batch: Batch) -> list[Row]:
+    def preview(self, model: LaMa, batch: HoleBatch) -> list[PictureRow]:
         return shown(batch, _answer(model, batch))
 
-    def loss(self, model: LaMa, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: LaMa, batch: HoleBatch) -> dict[str, Tensor]:
         answer = _answer(model, batch)
         self.last = answer.detach()
         with torch.no_grad():
             real = self._judgement(batch.picture)
         fake = self._judgement(answer)
-        return generator_loss(answer, batch.picture, batch.hole, fake, real, self.features)
+        return losses.generator_loss(answer, batch.picture, batch.hole, fake, real, self.features)
 
     def judge_groups(self) -> list[dict[str, object]]:
         return [{"params": list(self.judge.parameters()), "peak": self.judge_peak}]
 
-    def judge_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def judge_loss(self, batch: HoleBatch) -> dict[str, Tensor]:
         truth = batch.picture.clone().requires_grad_()
         fake, real = self._judgement(self.last).scores, self._judgement(truth).scores
-        return discriminator_loss(fake, real, batch.hole, truth)
+        return losses.discriminator_loss(fake, real, batch.hole, truth)
 
     def _judgement(self, picture: Tensor) -> Judgement:
         said = self.judge(picture)
@@ -79,6 +78,6 @@ def new_model() -> LaMa:
     return model
 
 
-def _answer(model: LaMa, batch: Batch) -> Tensor:
+def _answer(model: LaMa, batch: HoleBatch) -> Tensor:
     known = batch.picture * (1 - batch.hole)
     return model(torch.cat([known, batch.hole], dim=1)).float()

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 import models
-from models.pennet import Inpainted, PENNet, PENNetDiscriminator
-from models.pennet.losses import discriminator_loss, generator_loss
-from models.training.loop.pictures import Row
-from models.training.recipes.inpaint import Batch, Plates, holed, shown
+from models.pennet import Inpainted, PENNet, PENNetDiscriminator, losses
+from models.training.loop.pictures import PictureRow
+from models.training.recipes.inpaint import HoleBatch, Plates, holed, shown
 
 OPTIONS: dict[str, int] = {}
 BETAS = (0.5, 0.999)
@@ -44,21 +43,21 @@ class PyramidStage:
     def judge_groups(self) -> list[dict[str, object]]:
         return [{"params": list(self.judge.parameters()), "peak": self.peak, "betas": BETAS}]
 
-    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> HoleBatch:
         return holed(examples, rng, self.side, self.side, self.count)
 
-    def loss(self, model: PENNet, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: PENNet, batch: HoleBatch) -> dict[str, Tensor]:
         target, answer = 2 * batch.picture - 1, _answer(model, batch)
         filled = target * (1 - batch.hole) + answer.output * batch.hole
         self.last = filled.detach()
         fake = self.judge(filled).float()
-        return generator_loss(answer.pyramid, answer.output, target, batch.hole, fake)
+        return losses.generator_loss(answer.pyramid, answer.output, target, batch.hole, fake)
 
-    def judge_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def judge_loss(self, batch: HoleBatch) -> dict[str, Tensor]:
         fake, real = self.judge(self.last).float(), self.judge(2 * batch.picture - 1).float()
-        return {"total": discriminator_loss(fake, real)}
+        return {"total": losses.discriminator_loss(fake, real)}
 
-    def preview(self, model: PENNet, batch: Batch) -> list[Row]:
+    def preview(self, model: PENNet, batch: HoleBatch) -> list[PictureRow]:
         return shown(batch, (_answer(model, batch).output + 1) / 2)
 
 
@@ -72,7 +71,7 @@ def new_model() -> PENNet:
     return model
 
 
-def _answer(model: PENNet, batch: Batch) -> Inpainted:
+def _answer(model: PENNet, batch: HoleBatch) -> Inpainted:
     """-1..1, from a picture with a white hole."""
     masked = (2 * batch.picture - 1) * (1 - batch.hole) + batch.hole
     answer = model(torch.cat([masked, batch.hole], dim=1), batch.hole)

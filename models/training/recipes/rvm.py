@@ -21,8 +21,8 @@ import models
 from models.rvm import MattingNetwork
 from models.rvm.losses import matting_loss, segmentation_loss
 from models.training.data.clips import ClipExamples
-from models.training.data.pool import View
-from models.training.loop.pictures import Row
+from models.training.data.pool import FrameCut
+from models.training.loop.pictures import PictureRow
 from models.training.recipes.bgmv2 import leaky_clamp
 
 OPTIONS: dict[str, int | str] = {"variant": "mobilenetv3", "refiner": "deep_guided_filter"}
@@ -34,7 +34,7 @@ MOMENTUM = 0.03
 
 
 @dataclass(frozen=True)
-class Size:
+class ClipSize:
     """A batch: `clips` clips of `frames` frames, `height` x `width`; `whole` shows whole frames, not parts of them."""
 
     height: int
@@ -77,10 +77,18 @@ class ShortStage:
     warmup = 150
     rates: tuple[float, float, float, float] = (1.5e-3, 1.5e-3, 1.5e-3, 0.0)
     energy = 1.0
-    stills: tuple[Size, ...] = (Size(144, 256, 1, 6, True), Size(216, 384, 1, 3, True), Size(288, 512, 1, 2, True))
+    stills: tuple[ClipSize, ...] = (
+        ClipSize(144, 256, 1, 6, True),
+        ClipSize(216, 384, 1, 3, True),
+        ClipSize(288, 512, 1, 2, True),
+    )
     stills_until = 0.7
-    clips: tuple[Size, ...] = (Size(144, 256, 4, 2, True), Size(216, 384, 3, 1, True), Size(160, 192, 4, 2))
-    sharp: tuple[Size, ...] = ()
+    clips: tuple[ClipSize, ...] = (
+        ClipSize(144, 256, 4, 2, True),
+        ClipSize(216, 384, 3, 1, True),
+        ClipSize(160, 192, 4, 2),
+    )
+    sharp: tuple[ClipSize, ...] = ()
     sharp_share = 0.0
     # How much the segmentation of a matting pass counts: alpha's own loss hardly tells a network who is meant.
     who_share = 1.0
@@ -139,7 +147,7 @@ class ShortStage:
         coarse = model.coarse(small)
         return _matting_loss(*model.refine(batch.src, small, coarse), batch)
 
-    def preview(self, model: MattingNetwork, batch: Matting | Segmentation) -> list[Row]:
+    def preview(self, model: MattingNetwork, batch: Matting | Segmentation) -> list[PictureRow]:
         """The frames of the first clip, or a still of each."""
         truth, small = batch.seg if isinstance(batch, Segmentation) else batch.pha, batch.src
         if isinstance(batch, Segmentation):
@@ -153,13 +161,13 @@ class ShortStage:
         return [(label, clips[:, 0] if clips.shape[1] == 1 else clips[0]) for label, clips in rows]
 
     def _matting(
-        self, examples: ClipExamples, rng: np.random.Generator, size: Size, heights: tuple[float, float]
+        self, examples: ClipExamples, rng: np.random.Generator, size: ClipSize, heights: tuple[float, float]
     ) -> tuple[Tensor, Tensor, Tensor]:
         clips = [examples.clip(rng, _view(rng, size, heights), size.frames, self.energy) for _ in range(size.clips)]
         src, fgr = (_tensor([getattr(clip, name) for clip in clips]) for name in ("src", "fgr"))
         return src, fgr, _tensor([clip.pha[..., None] for clip in clips])
 
-    def _segmentation(self, examples: ClipExamples, rng: np.random.Generator, size: Size) -> Segmentation:
+    def _segmentation(self, examples: ClipExamples, rng: np.random.Generator, size: ClipSize) -> Segmentation:
         """A clip, or as many stills."""
         frames, clips = size.frames, size.clips
         if rng.random() >= VIDEO_SHARE:
@@ -176,7 +184,12 @@ class LongStage(ShortStage):
     warmup = 20
     rates = (2.5e-4, 5e-4, 5e-4, 0.0)
     stills_until = 0.0
-    clips = (Size(144, 256, 8, 1, True), Size(192, 192, 6, 1), Size(288, 512, 2, 1, True), Size(144, 144, 12, 1))
+    clips = (
+        ClipSize(144, 256, 8, 1, True),
+        ClipSize(192, 192, 6, 1),
+        ClipSize(288, 512, 2, 1, True),
+        ClipSize(144, 144, 12, 1),
+    )
 
     def prepare(self, model: MattingNetwork) -> None:
         pass
@@ -193,7 +206,7 @@ class SharpStage(LongStage):
     steps = 700
     warmup = 20
     rates = (1e-4, 1e-4, 1e-4, 1.5e-3)
-    sharp = (Size(512, 640, 2, 1), Size(720, 720, 1, 1), Size(512, 512, 3, 1))
+    sharp = (ClipSize(512, 640, 2, 1), ClipSize(720, 720, 1, 1), ClipSize(512, 512, 3, 1))
     sharp_share = 0.6
 
     def set_mode(self, model: MattingNetwork) -> None:
@@ -209,7 +222,12 @@ class CompositesStage(SharpStage):
     warmup = 20
     rates = (1.5e-4, 1.5e-4, 4e-4, 4e-4)
     energy = 1.8
-    clips = (Size(144, 256, 8, 1, True), Size(216, 384, 3, 1, True), Size(288, 512, 2, 1, True), Size(176, 176, 8, 1))
+    clips = (
+        ClipSize(144, 256, 8, 1, True),
+        ClipSize(216, 384, 3, 1, True),
+        ClipSize(288, 512, 2, 1, True),
+        ClipSize(176, 176, 8, 1),
+    )
     sharp_share = 0.3
 
     def set_mode(self, model: MattingNetwork) -> None:
@@ -230,13 +248,13 @@ def _matting_loss(fgr: Tensor, pha: Tensor, batch: Matting) -> dict[str, Tensor]
     return matting_loss(leaky_clamp(fgr.float() + batch.src), leaky_clamp(pha.float()), batch.fgr, batch.pha)
 
 
-def _view(rng: np.random.Generator, size: Size, heights: tuple[float, float]) -> View:
+def _view(rng: np.random.Generator, size: ClipSize, heights: tuple[float, float]) -> FrameCut:
     """A whole frame, or a part of one between two heights."""
     least = max(size.height, size.width * 9 / 16)
     if size.whole:
-        return View(size.height, size.width, least)
+        return FrameCut(size.height, size.width, least)
     low = max(heights[0], least)
-    return View(size.height, size.width, math.exp(rng.uniform(math.log(low), math.log(max(heights[1], low)))))
+    return FrameCut(size.height, size.width, math.exp(rng.uniform(math.log(low), math.log(max(heights[1], low)))))
 
 
 def _tensor(clips: Sequence[np.ndarray]) -> Tensor:

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 import models
 from models.hrnet_ocr import HRNetOCR, OCROutput, normalize, resize_logits
 from models.hrnet_ocr.losses import ocr_loss, overlap_loss
-from models.training.data.pool import View
+from models.training.data.pool import FrameCut
 from models.training.data.rigs import CLASSES, KINDS, Likely, RigExamples, Rigged
-from models.training.loop.pictures import Row
+from models.training.loop.pictures import PictureRow
 
 OPTIONS: dict[str, int | str | list[float]] = {
     "width": 32,
@@ -43,7 +43,7 @@ FRAME, FRAME_SPREAD = 1080.0, 220.0
 
 
 @dataclass(frozen=True)
-class Batch:
+class LabelledBatch:
     """src [B,3,H,W] display-encoded 0..1, labels [B,H,W] int64, indices into KINDS."""
 
     src: Tensor
@@ -82,16 +82,18 @@ class SmallStage:
     def groups(self, model: HRNetOCR) -> list[dict[str, object]]:
         return [{"params": list(model.parameters()), "peak": self.peak}]
 
-    def batch(self, examples: RigExamples, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: RigExamples, rng: np.random.Generator, progress: float) -> LabelledBatch:
         side, count = self.windows[rng.integers(len(self.windows))]
         frames = rng.normal(FRAME, FRAME_SPREAD, count).clip(700, 1700)
-        return stack([examples.example(rng, View(side, side, float(frame)), self.likely(progress)) for frame in frames])
+        return stack(
+            [examples.example(rng, FrameCut(side, side, float(frame)), self.likely(progress)) for frame in frames]
+        )
 
     def likely(self, progress: float) -> Likely:
         """All examples are easy at first, one in seven from a fifth of the way on."""
         return Likely(ease=max(0.15, 1 - 4.25 * progress))
 
-    def loss(self, model: HRNetOCR, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: HRNetOCR, batch: LabelledBatch) -> dict[str, Tensor]:
         said: OCROutput = model(normalize(batch.src).contiguous(memory_format=torch.channels_last))
         weights = batch.src.new_ones(len(KINDS))
         weights[: len(CLASSES)] = weights.new_tensor(self.class_weights)
@@ -104,7 +106,7 @@ class SmallStage:
         """The published losses of all KINDS, whose weights (K,) are given; `rigs` is what `said` says of CLASSES."""
         return ocr_loss(said, labels, weights)
 
-    def preview(self, model: HRNetOCR, batch: Batch) -> list[Row]:
+    def preview(self, model: HRNetOCR, batch: LabelledBatch) -> list[PictureRow]:
         logits = resize_logits(model(normalize(batch.src)).out, batch.src.shape[2:])
         return [("input", batch.src), ("truth", painted(batch.labels)), ("answer", painted(logits.argmax(1)))]
 
@@ -191,7 +193,7 @@ def painted(labels: Tensor) -> Tensor:
     return labels.new_tensor(COLOURS, dtype=torch.float32)[labels].permute(0, 3, 1, 2)
 
 
-def stack(examples: Sequence[Rigged]) -> Batch:
+def stack(examples: Sequence[Rigged]) -> LabelledBatch:
     """Examples of one size as a batch."""
     src = torch.from_numpy(np.stack([example.src for example in examples])).permute(0, 3, 1, 2)
-    return Batch(src, torch.from_numpy(np.stack([example.kinds for example in examples]).astype(np.int64)))
+    return LabelledBatch(src, torch.from_numpy(np.stack([example.kinds for example in examples]).astype(np.int64)))

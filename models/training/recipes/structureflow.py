@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models.structureflow import FlowGenerator, StructureFlowDiscriminator, StructureGenerator, Textured, smooth
-from models.structureflow.losses import discriminator_loss, structure_loss, texture_loss
+from models.structureflow import FlowGenerator, StructureFlowDiscriminator, StructureGenerator, Textured, losses, smooth
 from models.structureflow.vgg import VGG19Features
-from models.training.loop.pictures import Row
+from models.training.loop.pictures import PictureRow
 from models.training.recipes.inpaint import Plates, holed
 
 OPTIONS: dict[str, int] = {}
@@ -25,7 +24,7 @@ BETAS = (0.0, 0.999)
 
 
 @dataclass(frozen=True)
-class Batch:
+class SmoothedBatch:
     """picture and smoothed picture [B,3,H,W] in -1..1, hole [B,1,H,W] of 0 and 1."""
 
     picture: Tensor
@@ -43,13 +42,13 @@ class Pair(nn.Module):
         assert isinstance(self.structure, StructureGenerator)
         assert isinstance(self.flow, FlowGenerator)
 
-    def fill_structure(self, batch: Batch) -> Tensor:
+    def fill_structure(self, batch: SmoothedBatch) -> Tensor:
         """[B,3,H,W] in -1..1; only its hole is meant to be used."""
         known = 1 - batch.hole
         filled: Tensor = self.structure(torch.cat([batch.picture * known, batch.structure * known, batch.hole], dim=1))
         return filled.float()
 
-    def fill_texture(self, batch: Batch, structure: Tensor) -> Textured:
+    def fill_texture(self, batch: SmoothedBatch, structure: Tensor) -> Textured:
         """Picture in -1..1 and flow, from a whole structure."""
         answer = self.flow(torch.cat([batch.picture * (1 - batch.hole), structure, batch.hole], dim=1))
         return Textured(answer.image.float(), answer.flow.float())
@@ -80,22 +79,22 @@ class StructureStage:
     def judge_groups(self) -> list[dict[str, object]]:
         return [{"params": list(self.judge.parameters()), "peak": self.peak, "betas": BETAS}]
 
-    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> Batch:
+    def batch(self, examples: Plates, rng: np.random.Generator, progress: float) -> SmoothedBatch:
         plain = holed(examples, rng, self.side, self.side, self.count)
-        return Batch(2 * plain.picture - 1, 2 * smooth(plain.picture) - 1, plain.hole)
+        return SmoothedBatch(2 * plain.picture - 1, 2 * smooth(plain.picture) - 1, plain.hole)
 
-    def loss(self, model: Pair, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: Pair, batch: SmoothedBatch) -> dict[str, Tensor]:
         answer = model.fill_structure(batch)
         fake = self._judged(answer, batch.structure, batch)
-        return structure_loss(answer, batch.structure, fake)
+        return losses.structure_loss(answer, batch.structure, fake)
 
-    def judge_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def judge_loss(self, batch: SmoothedBatch) -> dict[str, Tensor]:
         return self._judge_loss(batch.structure)
 
-    def preview(self, model: Pair, batch: Batch) -> list[Row]:
+    def preview(self, model: Pair, batch: SmoothedBatch) -> list[PictureRow]:
         return _rows(batch, batch.structure, model.fill_structure(batch))
 
-    def _judged(self, answer: Tensor, truth: Tensor, batch: Batch) -> list[Tensor]:
+    def _judged(self, answer: Tensor, truth: Tensor, batch: SmoothedBatch) -> list[Tensor]:
         """The discriminator's scores of the truth with its hole filled, which is kept for the discriminator's turn."""
         filled = answer * batch.hole + truth * (1 - batch.hole)
         self.last = filled.detach()
@@ -103,7 +102,7 @@ class StructureStage:
 
     def _judge_loss(self, truth: Tensor) -> dict[str, Tensor]:
         fake, real = ([scores.float() for scores in self.judge(shown)] for shown in (self.last, truth))
-        return {"total": discriminator_loss(fake, real)}
+        return {"total": losses.discriminator_loss(fake, real)}
 
 
 class TextureStage(StructureStage):
@@ -120,19 +119,19 @@ class TextureStage(StructureStage):
     def groups(self, model: Pair) -> list[dict[str, object]]:
         return [{"params": list(model.flow.parameters()), "peak": self.peak, "betas": BETAS}]
 
-    def structure(self, model: Pair, batch: Batch) -> Tensor:
+    def structure(self, model: Pair, batch: SmoothedBatch) -> Tensor:
         """What the texture is painted from."""
         return batch.structure
 
-    def loss(self, model: Pair, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, model: Pair, batch: SmoothedBatch) -> dict[str, Tensor]:
         answer = model.fill_texture(batch, self.structure(model, batch))
         fake = self._judged(answer.image, batch.picture, batch)
-        return texture_loss(answer, batch.picture, batch.hole, fake, self.features, self.joint)
+        return losses.texture_loss(answer, batch.picture, batch.hole, fake, self.features, self.joint)
 
-    def judge_loss(self, batch: Batch) -> dict[str, Tensor]:
+    def judge_loss(self, batch: SmoothedBatch) -> dict[str, Tensor]:
         return self._judge_loss(batch.picture)
 
-    def preview(self, model: Pair, batch: Batch) -> list[Row]:
+    def preview(self, model: Pair, batch: SmoothedBatch) -> list[PictureRow]:
         structure = self.structure(model, batch)
         rows = _rows(batch, batch.picture, model.fill_texture(batch, structure).image)
         return [*rows, ("structure", (structure + 1) / 2)]
@@ -147,7 +146,7 @@ class JointStage(TextureStage):
     joint = True
     judge_from = "texture"
 
-    def structure(self, model: Pair, batch: Batch) -> Tensor:
+    def structure(self, model: Pair, batch: SmoothedBatch) -> Tensor:
         with torch.no_grad():
             return model.fill_structure(batch)
 
@@ -160,7 +159,7 @@ def new_model() -> Pair:
     return Pair(**OPTIONS)
 
 
-def _rows(batch: Batch, truth: Tensor, answer: Tensor) -> list[Row]:
+def _rows(batch: SmoothedBatch, truth: Tensor, answer: Tensor) -> list[PictureRow]:
     known = 1 - batch.hole
     pictures = {"input": truth * known, "truth": truth, "answer": answer * batch.hole + truth * known}
     return [(label, (picture + 1) / 2) for label, picture in pictures.items()]

@@ -45,7 +45,7 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Array:
+class StoredArray:
     """One array: a view of a storage. Offset and stride count elements."""
 
     storage: Storage
@@ -64,7 +64,7 @@ class Array:
         return self.count * ITEM_SIZE[self.dtype]
 
 
-def view(storage: Storage, offset: Any, shape: Any, stride: Any, dtype: str) -> Array:
+def view(storage: Storage, offset: Any, shape: Any, stride: Any, dtype: str) -> StoredArray:
     """A checked view of `storage`; the arguments may be anything a file can hold.
 
     Raises BadFile if the view leaves the storage, or repeats its elements: a file of a few bytes could otherwise
@@ -79,7 +79,7 @@ def view(storage: Storage, offset: Any, shape: Any, stride: Any, dtype: str) -> 
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True)) if count else 0
     if count > available or (count and last >= available):
         raise BadFile("is damaged: it describes an array larger than its own data")
-    return Array(storage, offset, tuple(shape), tuple(stride), dtype)
+    return StoredArray(storage, offset, tuple(shape), tuple(stride), dtype)
 
 
 def contiguous_stride(shape: tuple[int, ...]) -> tuple[int, ...]:

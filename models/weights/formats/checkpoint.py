@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from models.weights.errors import BadFile, WeightsError
-from models.weights.formats.arrays import MAX_FILE_BYTES, Array, Storage
+from models.weights.formats.arrays import MAX_FILE_BYTES, Storage, StoredArray
 from models.weights.formats.legacy_reader import MAGIC, LegacyFile
 from models.weights.formats.pickle_reader import MAX_BYTES, read_pickle
 from models.weights.formats.safetensors_file import SafetensorsFile
@@ -50,7 +50,7 @@ class Checkpoint:
 
     label: str
     format: str
-    arrays: dict[str, Array]
+    arrays: dict[str, StoredArray]
     metadata: dict[str, str]
     file: IO[bytes] = field(repr=False)
     _read: Callable[[Storage], bytearray] = field(repr=False)

@@ -1,9 +1,9 @@
 """Reads the pickles inside PyTorch files without running them.
 
 A pickle is a small program for a stack machine; Python's own unpickler lets it import and call anything. This machine
-has no way to import or call: a class or function named in the file becomes a `Named`, what the file would have called
-or built becomes a `Record` of plain data, and only the handful of names in `torch_names`, with which PyTorch describes
-tensors, are understood, by code of this package. Work and memory are bounded by `MAX_STEPS`.
+has no way to import or call: a class or function named in the file becomes an `InertName`, what the file would have
+called or built becomes a `Record` of plain data, and only the handful of names in `torch_names`, with which PyTorch
+describes tensors, are understood, by code of this package. Work and memory are bounded by `MAX_STEPS`.
 
 Example:
     >>> tree, end = read_pickle(b"\\x80\\x02}U\\x01aK\\x01s.")
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from models.weights.errors import BadFile
-from models.weights.formats.torch_names import Named, Record, meaning, plain_key, storage
+from models.weights.formats.torch_names import InertName, Record, meaning, plain_key, storage
 
 # A network with 2,000 arrays takes 60,000 steps, with optimiser state 200,000.
 MAX_STEPS = 500_000
@@ -37,8 +37,8 @@ _MARK = _Mark()
 def read_pickle(data: bytes, start: int = 0) -> tuple[Any, int]:
     """The plain data a pickle describes, and where the pickle ends in `data`.
 
-    Dicts, lists, tuples, strings and numbers come back as such (sets as lists), tensors as `arrays.Array`, storages
-    as `arrays.Storage`, everything else as inert `Record` and `Named`.
+    Dicts, lists, tuples, strings and numbers come back as such (sets as lists), tensors as `arrays.StoredArray`,
+    storages as `arrays.Storage`, everything else as inert `Record` and `InertName`.
 
     Raises BadFile for anything that is not a complete, reasonable pickle.
     """
@@ -138,7 +138,7 @@ class _Machine:
     def named(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
             raise ValueError
-        self.push(Named(module, name))
+        self.push(InertName(module, name))
 
     def call(self, kind: Any, args: Any) -> None:
         if isinstance(args, tuple) and args and isinstance(args[0], (list, dict, tuple)):
@@ -151,7 +151,7 @@ class _Machine:
             self.stack[-1].state = state
 
     def persistent(self, value: Any) -> None:
-        if isinstance(value, tuple) and len(value) >= 5 and value[0] == "storage" and isinstance(value[1], Named):
+        if isinstance(value, tuple) and len(value) >= 5 and value[0] == "storage" and isinstance(value[1], InertName):
             self.push(storage(value))
         elif isinstance(value, tuple) and len(value) >= 2 and value[0] == "module":
             self.push(value[1])
@@ -219,7 +219,7 @@ def _steps() -> dict[int, Callable[[_Machine], None]]:
         b"R": lambda m: m.call(*m.top(2)),
         b"\x81": lambda m: m.call(*m.top(2)),
         b"\x92": lambda m: m.call(*m.top(3)[:2]),
-        b"i": lambda m: m.call(Named(m.line(), m.line()), tuple(m.to_mark())),
+        b"i": lambda m: m.call(InertName(m.line(), m.line()), tuple(m.to_mark())),
         b"o": lambda m: _object(m, m.to_mark()),
         b"b": lambda m: m.build(),
         b"P": lambda m: m.persistent(m.line()),

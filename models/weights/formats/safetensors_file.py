@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from models.weights.errors import BadFile
-from models.weights.formats.arrays import ITEM_SIZE, MAX_ARRAYS, Array, Storage, contiguous_stride, view
+from models.weights.formats.arrays import ITEM_SIZE, MAX_ARRAYS, Storage, StoredArray, contiguous_stride, view
 
 MAX_HEADER = 4 << 20
 _DTYPES = {
@@ -56,7 +56,7 @@ class SafetensorsFile:
         self.arrays = {name: self._array(name, entry) for name, entry in header.items()}
         self._check_layout(size - self._start)
 
-    def _array(self, name: str, entry: Any) -> Array:
+    def _array(self, name: str, entry: Any) -> StoredArray:
         try:
             dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         except (TypeError, KeyError, ValueError):
@@ -91,7 +91,7 @@ class SafetensorsFile:
         return data
 
 
-def write(
+def write_safetensors(
     file: IO[bytes], layout: Mapping[str, tuple[str, tuple[int, ...]]], metadata: Mapping[str, str], data: Iterable[Any]
 ) -> None:
     """Write a safetensors file: `layout` gives (dtype, shape) by name, `data` yields the bytes in `layout`'s order.

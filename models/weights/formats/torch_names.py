@@ -8,7 +8,7 @@ from typing import Any
 from models.weights.formats.arrays import ITEM_SIZE, Storage, view
 
 
-class Named:
+class InertName:
     """A class or function the file names. Inert."""
 
     __slots__ = ("module", "name")
@@ -59,7 +59,7 @@ def storage(reference: tuple[Any, ...]) -> Any:
 
 def meaning(kind: Any, args: Any) -> Any:
     """What calling `kind` with `args` stands for: a tensor, a container, or a `Record` of the attempt."""
-    if isinstance(kind, Named) and isinstance(args, tuple):
+    if isinstance(kind, InertName) and isinstance(args, tuple):
         understood = _MEANINGS.get((kind.module, kind.name))
         if understood is not None:
             return understood(args)
@@ -79,13 +79,13 @@ def _tensor(where: Any, offset: Any, shape: Any, stride: Any, dtype: str | None 
 
 def _tensor_v3(args: tuple[Any, ...]) -> Any:
     where, offset, shape, stride, _, _, dtype = args[:7]
-    known = isinstance(dtype, Named) and dtype.module == "torch" and dtype.name in ITEM_SIZE
+    known = isinstance(dtype, InertName) and dtype.module == "torch" and dtype.name in ITEM_SIZE
     return _tensor(where, offset, shape, stride, dtype.name) if known else Record("an unknown kind of tensor", None)
 
 
 def _tensor_subclass(args: tuple[Any, ...]) -> Any:
     rebuild = args[0]
-    tensor = isinstance(rebuild, Named) and rebuild.name.startswith("_rebuild_")
+    tensor = isinstance(rebuild, InertName) and rebuild.name.startswith("_rebuild_")
     return meaning(rebuild, args[2]) if tensor else Record(rebuild, None)
 
 

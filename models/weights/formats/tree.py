@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from models.weights.errors import BadFile
-from models.weights.formats.arrays import MAX_ARRAYS, Array, Storage
+from models.weights.formats.arrays import MAX_ARRAYS, Storage, StoredArray
 from models.weights.formats.torch_names import Record
 
 _MAX_DEPTH = 64
@@ -15,7 +15,7 @@ _MAX_NAME = 512
 # Left in names by torch.compile, by sharding and by checkpointing, wherever the wrapped part is.
 _WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 T = TypeVar("T")
-_NODES = (Array, dict, list, tuple, Record)
+_NODES = (StoredArray, dict, list, tuple, Record)
 # A pickled module keeps its parts under these; they are no part of the published names.
 _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 
@@ -30,15 +30,15 @@ def unwrapped(arrays: Mapping[str, T]) -> dict[str, T]:
     return {new if counts[new] == 1 else name: arrays[name] for name, new in plain.items()}
 
 
-def flatten(tree: Any) -> dict[str, Array]:
+def flatten(tree: Any) -> dict[str, StoredArray]:
     """Every array under its dotted name, in the file's order.
 
     {"state_dict": {"generator.a": x}} gives {"state_dict.generator.a": x}; a module's attributes count as entries. A
     container that appears twice is entered once. Raises BadFile if there are absurdly many.
     """
-    found: dict[str, Array] = {}
+    found: dict[str, StoredArray] = {}
     for name, value in _walk(tree):
-        if isinstance(value, Array):
+        if isinstance(value, StoredArray):
             found.setdefault(name, value)
             if len(found) > MAX_ARRAYS:
                 raise BadFile("is not a plausible weights file: it describes too many arrays")
@@ -49,7 +49,7 @@ def storages(tree: Any) -> dict[str, Storage]:
     """Every storage that an array of the tree uses, by its key; of several claims the largest."""
     found: dict[str, Storage] = {}
     for _, value in _walk(tree):
-        if isinstance(value, Array):
+        if isinstance(value, StoredArray):
             known = found.get(value.storage.key)
             if known is None or known.size < value.storage.size:
                 found[value.storage.key] = value.storage
@@ -62,7 +62,7 @@ def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
     while stack:
         prefix, key, value, depth = stack.pop()
         name = prefix if key is None else f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, Array):
+        if isinstance(value, StoredArray):
             yield name, value
         elif isinstance(value, _NODES) and id(value) not in entered and depth < _MAX_DEPTH and len(name) < _MAX_NAME:
             entered.add(id(value))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nodes.footage.colour.space import Matrix
+from nodes.footage.colour.space import ColourMatrix
 
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 REC2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
@@ -25,7 +25,7 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 _Array = npt.NDArray[np.float64]
 
 
-def to_rec709(chromaticities: Sequence[float]) -> Matrix:
+def to_rec709(chromaticities: Sequence[float]) -> ColourMatrix:
     """The matrix from linear RGB with these primaries to linear Rec.709, white adapted with Bradford's transform.
 
     Raises ValueError for primaries that span no triangle. http://www.brucelindbloom.com, "Chromatic Adaptation".
@@ -74,6 +74,6 @@ def _white(chromaticities: Sequence[float]) -> _Array:
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
-def _as_matrix(matrix: _Array) -> Matrix:
+def _as_matrix(matrix: _Array) -> ColourMatrix:
     rows = [tuple(float(value) for value in row) for row in matrix]
     return (rows[0][:3], rows[1][:3], rows[2][:3])  # type: ignore[return-value]

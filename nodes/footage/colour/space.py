@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
-IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+ColourMatrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+IDENTITY: ColourMatrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ColourSpace:
 
     name: str = "lin_rec709"
     transfer: str = "linear"
-    to_rec709: Matrix = IDENTITY
+    to_rec709: ColourMatrix = IDENTITY
     ocio_config: str = ""
     profile: bytes = field(default=b"", repr=False)
 

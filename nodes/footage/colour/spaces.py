@@ -20,7 +20,7 @@ from nodes.footage.metadata import Attribute
 _FLOAT_FORMATS = ("openexr", "hdr", "")
 
 
-def identify(
+def identify_space(
     attributes: Mapping[str, Attribute], file_format: str, input_space: str = "auto", unsaid: str = "auto"
 ) -> ColourSpace:
     """The colour space of a picture.

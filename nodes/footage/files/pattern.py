@@ -13,7 +13,7 @@ import re
 
 from nodes.errors import FootageError
 
-Part = tuple[str, str, int]  # (kind, text, padding): kind is text, frame, view, initial or pass
+PatternPart = tuple[str, str, int]  # (kind, text, padding): kind is text, frame, view, initial or pass
 
 _HERE_IT_ENDS = r"(?![A-Za-z0-9])"
 _OWN = re.compile(
@@ -32,7 +32,7 @@ _UNKNOWN = re.compile(
 )
 
 
-def places(text: str) -> tuple[Part, ...]:
+def places(text: str) -> tuple[PatternPart, ...]:
     """The parts of a pattern. Raises FootageError for a way of writing the frame that has no meaning here."""
     start = text.rfind("/") + 1
     name = text[start:]
@@ -44,8 +44,8 @@ def places(text: str) -> tuple[Part, ...]:
     return _joined([*folders, *own])
 
 
-def _found(expression: re.Pattern[str], text: str) -> list[Part]:
-    parts: list[Part] = []
+def _found(expression: re.Pattern[str], text: str) -> list[PatternPart]:
+    parts: list[PatternPart] = []
     position = 0
     for match in expression.finditer(text):
         parts += [("text", text[position : match.start()], 0), _place(match)]
@@ -53,7 +53,7 @@ def _found(expression: re.Pattern[str], text: str) -> list[Part]:
     return [*parts, ("text", text[position:], 0)]
 
 
-def _place(match: re.Match[str]) -> Part:
+def _place(match: re.Match[str]) -> PatternPart:
     kind = match.lastgroup or "plain"
     if kind in ("view", "initial", "pass"):
         return (kind, match[0], 0)
@@ -62,9 +62,9 @@ def _place(match: re.Match[str]) -> Part:
     return ("frame", match[0], 1 if kind == "plain" else int(match[kind] or 1))
 
 
-def _folders(text: str, hashes: bool) -> list[Part]:
+def _folders(text: str, hashes: bool) -> list[PatternPart]:
     """The parts of the folders of a path, which end in slashes."""
-    parts: list[Part] = []
+    parts: list[PatternPart] = []
     for folder in re.findall(r"[^/]*/", text):
         found = _found(_OWN, folder)
         if not hashes:
@@ -75,8 +75,8 @@ def _folders(text: str, hashes: bool) -> list[Part]:
     return parts
 
 
-def _foreign(folder: str, name: str, own: list[Part]) -> list[Part]:
-    parts: list[Part] = []
+def _foreign(folder: str, name: str, own: list[PatternPart]) -> list[PatternPart]:
+    parts: list[PatternPart] = []
     for kind, text, padding in own:
         parts += _found(_FOREIGN, text) if kind == "text" else [(kind, text, padding)]
     if any(kind == "frame" for kind, _, _ in parts):
@@ -105,8 +105,8 @@ def _usual(folder: str, name: str, wild: re.Match[str]) -> str:
     return f"{before}{'#' * digits}{after}"
 
 
-def _joined(parts: list[Part]) -> tuple[Part, ...]:
-    joined: list[Part] = []
+def _joined(parts: list[PatternPart]) -> tuple[PatternPart, ...]:
+    joined: list[PatternPart] = []
     for kind, text, padding in parts:
         if kind == "text" and joined and joined[-1][0] == "text":
             joined[-1] = ("text", joined[-1][1] + text, 0)

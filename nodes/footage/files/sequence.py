@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nodes.errors import FootageError
 from nodes.footage.files.frame_list import FIRST_FRAME, LAST_FRAME
-from nodes.footage.files.pattern import Part, places
+from nodes.footage.files.pattern import PatternPart, places
 
 _STEREO = ("left", "right")
 
@@ -23,7 +23,7 @@ class Sequence:
     """
 
     pattern: str
-    parts: tuple[Part, ...]
+    parts: tuple[PatternPart, ...]
 
     @classmethod
     def parse(cls, pattern: str | os.PathLike[str]) -> Sequence:
@@ -145,7 +145,7 @@ def _number(frame: int, padding: int) -> str:
     return f"{frame:0{padding}d}"
 
 
-def _regex_of(parts: tuple[Part, ...], view: str | None) -> str:
+def _regex_of(parts: tuple[PatternPart, ...], view: str | None) -> str:
     expressions = []
     named: set[str] = set()
     for kind, text, _padding in parts:
@@ -164,9 +164,9 @@ def _regex_of(parts: tuple[Part, ...], view: str | None) -> str:
     return "".join(expressions)
 
 
-def _components(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
+def _components(parts: tuple[PatternPart, ...]) -> list[tuple[PatternPart, ...]]:
     """The parts of the pattern, split at the slashes; each slash stays at the end of its component."""
-    components: list[list[Part]] = [[]]
+    components: list[list[PatternPart]] = [[]]
     for kind, text, padding in parts:
         if kind != "text":
             components[-1].append((kind, text, padding))
@@ -180,7 +180,7 @@ def _components(parts: tuple[Part, ...]) -> list[tuple[Part, ...]]:
     return [tuple(component) for component in components if component]
 
 
-def _matches(folder: str, components: list[tuple[Part, ...]], view: str | None, pattern: str) -> Iterator[str]:
+def _matches(folder: str, components: list[tuple[PatternPart, ...]], view: str | None, pattern: str) -> Iterator[str]:
     if not components:
         yield folder
         return

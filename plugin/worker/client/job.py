@@ -114,7 +114,7 @@ class Job:
         return passes
 
 
-def fetch(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
+def answer_need(connection: Connection, job: Job, need: Need | NeedIdentity) -> None:
     """Answers what the worker needs for a job; runs in a thread that may wait for decoding."""
     if job.done:
         return

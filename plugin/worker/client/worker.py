@@ -25,7 +25,7 @@ from models.wording import said
 from nodes.errors import Cancelled, WorkerError
 from nodes.frame_runs import FrameRuns
 from plugin.worker.client import lifecycle
-from plugin.worker.client.job import Job, Sources, fetch
+from plugin.worker.client.job import Job, Sources, answer_need
 from plugin.worker.client.running import status_of_running, stop_running
 from plugin.worker.protocol import paths
 from plugin.worker.protocol.connection import Connection
@@ -78,7 +78,7 @@ class Worker:
         # Notes of this worker: what holds for several jobs is said once.
         self._said: set[str] = set()
         self._questions: list[Future[Status]] = []
-        self._fetchers = ThreadPoolExecutor(FETCHERS, "fetch")
+        self._fetchers = ThreadPoolExecutor(FETCHERS, "answer_need")
         self._closing = False
 
     def __enter__(self) -> Worker:
@@ -225,7 +225,7 @@ class Worker:
             case Need() | NeedIdentity():
                 if job is not None:
                     with contextlib.suppress(RuntimeError):  # no more threads once closed
-                        self._fetchers.submit(fetch, connection, job, message)
+                        self._fetchers.submit(answer_need, connection, job, message)
             case Note():
                 if message.sentence not in self._said:
                     self._said.add(message.sentence)

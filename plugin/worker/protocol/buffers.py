@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from plugin.worker.protocol.fields import MAX_BUFFER, BufferRef
 from plugin.worker.protocol.schema import ProtocolError
-from plugin.worker.protocol.shared_memory import Memory, create, open_received
+from plugin.worker.protocol.shared_memory import SharedMemory, create, open_received
 from plugin.worker.protocol.wire import close_all
 
 KEPT_FREE = 3
@@ -31,7 +31,7 @@ MAX_MAPPED = 256
 class Buffer:
     """Memory on its way to the peer; `descriptor` goes along the first time."""
 
-    memory: Memory
+    memory: SharedMemory
     descriptor: int
     ref: BufferRef
     announced: bool = False
@@ -117,7 +117,7 @@ class Incoming:
     def __init__(self, release: Callable[[int], None]) -> None:
         self._release = release
         self._lock = threading.Lock()
-        self._known: dict[int, Memory] = {}
+        self._known: dict[int, SharedMemory] = {}
         self._leased: set[int] = set()
 
     def open(self, ref: BufferRef, descriptors: Sequence[int]) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from plugin.worker.protocol.schema import MOST_ENTRIES, SCALAR_TEXT, ProtocolErr
 TYPES: dict[int, type[Message]] = {kind.code: kind for kind in Message.__args__}
 
 
-def encode(message: Message) -> bytes:
+def encode_message(message: Message) -> bytes:
     """The payload of a message. Raises ProtocolError where a field is not what its check demands."""
     try:
         payload: bytes = msgpack.packb(write(message, type(message).__name__))
@@ -22,7 +22,7 @@ def encode(message: Message) -> bytes:
     return payload
 
 
-def decode(code: int, payload: bytes | bytearray | memoryview) -> Message:
+def decode_message(code: int, payload: bytes | bytearray | memoryview) -> Message:
     """The message of a payload. Raises ProtocolError on anything that is not exactly one well-formed message."""
     kind = TYPES.get(code)
     if kind is None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from plugin.worker.protocol.buffers import Buffer, Incoming, Outgoing
-from plugin.worker.protocol.codec import decode, encode
+from plugin.worker.protocol.codec import decode_message, encode_message
 from plugin.worker.protocol.fields import BufferRef
 from plugin.worker.protocol.messages import Forget, FrameAnswer, Message, Release, Result
 from plugin.worker.protocol.schema import ProtocolError
@@ -26,7 +26,7 @@ Receive = Callable[[Message, list[int]], None]
 
 def send_now(wire: Wire, message: Message) -> None:
     """Sends a message from the calling thread; only before the connection's own threads run."""
-    wire.send(message.code, encode(message))
+    wire.send(message.code, encode_message(message))
 
 
 def receive_now(wire: Wire) -> Message | None:
@@ -38,7 +38,7 @@ def receive_now(wire: Wire) -> Message | None:
     if descriptors:
         close_all(descriptors)
         raise ProtocolError("descriptors came along before there was a job")
-    return decode(code, payload)
+    return decode_message(code, payload)
 
 
 class Connection:
@@ -82,7 +82,7 @@ class Connection:
         Raises ProtocolError when the message breaks the rules.
         """
         try:
-            payload = encode(message)
+            payload = encode_message(message)
         except ProtocolError:
             if buffer is not None:
                 self.outgoing.unsent(buffer)
@@ -114,7 +114,7 @@ class Connection:
             while (received := self._wire.receive()) is not None:
                 code, payload, descriptors = received
                 try:
-                    message = decode(code, payload)
+                    message = decode_message(code, payload)
                 except ProtocolError:
                     close_all(descriptors)
                     raise

@@ -41,7 +41,7 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def describe(error: BaseException, what: str, device: str, log_file: str) -> tuple[str, str]:
+def kind_and_sentence(error: BaseException, what: str, device: str, log_file: str) -> tuple[str, str]:
     """Kind and sentence of an error while doing `what`, such as `BackgroundMatte on frame 12`; logs surprises."""
     if isinstance(error, Cancelled):
         return "cancelled", fitted(f"{what} was cancelled")

@@ -37,7 +37,7 @@ Number = Annotated[float, number]
 Truth = Annotated[bool, boolean]
 Name = Annotated[str, text(NAME_TEXT)]
 Text = Annotated[str, text(SENTENCE_TEXT)]
-Kind = Annotated[str, word(*KINDS)]
+FailureKind = Annotated[str, word(*KINDS)]
 Priority = Annotated[str, word(*PRIORITIES)]
 Names = Annotated[tuple[str, ...], listed(text(NAME_TEXT), MOST_PASSES)]
 

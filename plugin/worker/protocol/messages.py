@@ -26,12 +26,12 @@ from plugin.worker.protocol.fields import (
     Bytes,
     ClientStatus,
     Colour,
+    FailureKind,
     FrameNumber,
     Id,
     IdOrNone,
     Image,
     JobStatus,
-    Kind,
     ModelStatus,
     Name,
     Names,
@@ -154,7 +154,7 @@ class Missing:
     code: ClassVar[int] = 9
     job: Id
     need: Id
-    kind: Kind
+    kind: FailureKind
     sentence: Text
 
 
@@ -185,7 +185,7 @@ class Result:
 class Failed:
     code: ClassVar[int] = 12
     job: Id
-    kind: Kind
+    kind: FailureKind
     sentence: Text
 
 

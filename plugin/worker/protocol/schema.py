@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 Check = Callable[[Any, str], Any]
-Record = TypeVar("Record")
+AnyRecord = TypeVar("AnyRecord")
 
 SCALAR_TEXT = 65_536
 MOST_ENTRIES = 1 << 14
@@ -141,10 +141,10 @@ def mapped(check: Check, limit: int, key_limit: int = 128) -> Check:
     return check_map
 
 
-def record(kind: type[Record]) -> Check:
+def record(kind: type[AnyRecord]) -> Check:
     """A map with exactly the fields of a dataclass, those that have a default if they are there."""
 
-    def check(value: Any, where: str) -> Record:
+    def check(value: Any, where: str) -> AnyRecord:
         if isinstance(value, kind):
             return value
         return read(kind, value, where)
@@ -152,7 +152,7 @@ def record(kind: type[Record]) -> Check:
     return check
 
 
-def read(kind: type[Record], value: Any, where: str) -> Record:
+def read(kind: type[AnyRecord], value: Any, where: str) -> AnyRecord:
     """The dataclass with the fields of the map `value`. Raises ProtocolError."""
     if not isinstance(value, Mapping):
         raise ProtocolError(f"{where} is not a map")

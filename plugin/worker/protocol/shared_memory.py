@@ -24,7 +24,7 @@ def aligned(size: int, to: int = ALIGNMENT) -> int:
     return -(-size // to) * to
 
 
-class Memory:
+class SharedMemory:
     """A shared mapping of `size` bytes; unmapped when nothing refers to it any more."""
 
     def __init__(self, mapping: mmap.mmap, size: int) -> None:
@@ -48,7 +48,7 @@ class Memory:
 class _Lease:
     """What numpy keeps alive behind the views of a leased memory."""
 
-    def __init__(self, memory: Memory, data: npt.NDArray[np.uint8], released: Callable[[], None]) -> None:
+    def __init__(self, memory: SharedMemory, data: npt.NDArray[np.uint8], released: Callable[[], None]) -> None:
         self._memory = memory
         self._released = released
         self.__array_interface__ = {
@@ -62,18 +62,18 @@ class _Lease:
         self._released()
 
 
-def create(size: int) -> tuple[Memory, int]:
+def create(size: int) -> tuple[SharedMemory, int]:
     """New zeroed memory of at least `size` bytes and the descriptor to pass on, which the caller closes."""
     size = aligned(max(size, 1), _PAGE)
     descriptor = system.memory.create(size)
     try:
-        return Memory(mmap.mmap(descriptor, size), size), descriptor
+        return SharedMemory(mmap.mmap(descriptor, size), size), descriptor
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def open_received(descriptor: int, size: int) -> Memory:
+def open_received(descriptor: int, size: int) -> SharedMemory:
     """The first `size` bytes of the memory that a peer passed; takes the descriptor over.
 
     Raises ProtocolError unless it is memory of at least that size that nobody can shrink, so that reading it is safe.
@@ -83,7 +83,7 @@ def open_received(descriptor: int, size: int) -> Memory:
         if not 0 < size <= has:
             raise ProtocolError(f"the shared memory that came along has {has} bytes, not {size}")
         try:
-            return Memory(mmap.mmap(descriptor, size), size)
+            return SharedMemory(mmap.mmap(descriptor, size), size)
         except (OSError, ValueError) as error:
             raise ProtocolError(f"the shared memory that came along cannot be mapped: {error}") from None
     finally:

@@ -37,7 +37,7 @@ class OtherVersion(ProtocolError):
         self.code = code
 
 
-class Parser:
+class MessageParser:
     """Takes bytes and descriptors as they come, hands out whole messages; never holds more than one message's bytes."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Wire:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._parser = Parser()
+        self._parser = MessageParser()
         self._deadline: float | None = None
 
     def send(self, code: int, payload: bytes, descriptors: Sequence[int] = ()) -> None:

@@ -15,7 +15,7 @@ from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import only_channel
 from nodes.footage.reader import Footage
 from nodes.opening import Reading, reading, split_layer
-from plugin.worker.server.inputs import JobInputs, Key
+from plugin.worker.server.inputs import InputFrame, JobInputs
 
 # Footage that is remembered: what it costs to ask again whether files changed depends on it.
 REMEMBERED = 16
@@ -54,7 +54,7 @@ class FileInputs:
         self, inputs: JobInputs, face: Face, footage: Mapping[str, Footage], asked: Mapping[str, Reading]
     ) -> None:
         self._inputs, self._face, self._footage, self._asked = inputs, face, footage, asked
-        self._frames: dict[Key, Frame] = {}
+        self._frames: dict[InputFrame, Frame] = {}
         self._notes: dict[int, dict[str, None]] = {}
 
     def connected(self, name: str) -> bool:
@@ -101,7 +101,7 @@ class FileInputs:
     def check_cancelled(self) -> None:
         self._inputs.check_cancelled()
 
-    def prefetch(self, plan: Sequence[Key]) -> None:
+    def prefetch(self, plan: Sequence[InputFrame]) -> None:
         """Decodes the planned files while others compute, and fetches the rest from the client."""
         for name, frame in plan:
             if name in self._footage:

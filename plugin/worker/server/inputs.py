@@ -14,12 +14,12 @@ from nodes.frame_runs import FrameRuns, frames_there
 from plugin.worker.protocol.fields import Span
 from plugin.worker.protocol.messages import Need, NeedIdentity, Render
 from plugin.worker.protocol.schema import ProtocolError
-from plugin.worker.server.turns import Place
+from plugin.worker.server.turns import PlaceInLine
 
 AHEAD = 6
 STEPS_AHEAD = 2
 KEPT_BYTES = 512 << 20
-Key = tuple[str, int]
+InputFrame = tuple[str, int]
 
 
 class Needs:
@@ -59,7 +59,7 @@ class JobInputs:
     def __init__(
         self,
         request: Render,
-        place: Place,
+        place: PlaceInLine,
         send: Callable[[Need | NeedIdentity], None],
         needs: Needs | None = None,
     ) -> None:
@@ -72,10 +72,10 @@ class JobInputs:
         self._cancelled = False
         self._needs = needs or Needs()
         self._asked: dict[int, _Slot] = {}
-        self._plan: deque[Key] = deque()
-        self._planned: set[Key] = set()
-        self._unused: dict[Key, _Slot] = {}
-        self._used: OrderedDict[Key, Frame] = OrderedDict()
+        self._plan: deque[InputFrame] = deque()
+        self._planned: set[InputFrame] = set()
+        self._unused: dict[InputFrame, _Slot] = {}
+        self._used: OrderedDict[InputFrame, Frame] = OrderedDict()
         self._identities: dict[tuple[Any, ...], bytes] = {}
         self._runs = {name: FrameRuns(span.first, span.steps) for name, span in request.inputs.items() if span.steps}
         self._latest: dict[str, int] = {}
@@ -121,7 +121,7 @@ class JobInputs:
         if self._cancelled:
             raise Cancelled("the render was cancelled")
 
-    def prefetch(self, plan: Sequence[Key]) -> None:
+    def prefetch(self, plan: Sequence[InputFrame]) -> None:
         """Asks for frames that will be used, in the order of use, and waits for the first `AHEAD` of them.
 
         One that cannot be had is not an error until it is used.
@@ -197,7 +197,7 @@ class JobInputs:
                     self._unused[key] = self._ask_frame(key)
         self._latest[name] = frame
 
-    def _ask_frame(self, key: Key) -> _Slot:
+    def _ask_frame(self, key: InputFrame) -> _Slot:
         number, slot = self._new_slot(Frame)
         self._send(Need(self._job, number, *key))
         return slot

@@ -14,7 +14,7 @@ from nodes.faces.face import Face
 from nodes.footage.frame import Frame
 from plugin.worker.protocol import frames
 from plugin.worker.protocol.buffers import Buffer, Outgoing
-from plugin.worker.protocol.failures import describe
+from plugin.worker.protocol.failures import kind_and_sentence
 from plugin.worker.protocol.fields import JobStatus
 from plugin.worker.protocol.fitting import fitted
 from plugin.worker.protocol.messages import Failed, Message, Note, Render, Result, Started
@@ -39,10 +39,10 @@ class Client(Protocol):
 
     def send(self, message: Message, buffer: Buffer | None = None) -> None: ...
 
-    def finished(self, job: Job) -> None: ...
+    def finished(self, job: RunningJob) -> None: ...
 
 
-class Job:
+class RunningJob:
     """Runs in a thread of its own; `answer` and `cancel` come from the client's reader thread."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Job:
             self._render(face, engine)
         except BaseException as error:
             what = f"{name} on frame {self.request.frame}"
-            kind, sentence = describe(error, what, self._accelerator.name, self._log_file)
+            kind, sentence = kind_and_sentence(error, what, self._accelerator.name, self._log_file)
             self._fail(kind, sentence)
         finally:
             self._place.leave()

@@ -27,7 +27,7 @@ from plugin.worker.protocol.fitting import fitted
 from plugin.worker.protocol.messages import Hello, Refused, Render, Status, Welcome
 from plugin.worker.protocol.schema import ProtocolError
 from plugin.worker.protocol.wire import OtherVersion, Wire
-from plugin.worker.server.jobs import Job
+from plugin.worker.server.jobs import RunningJob
 from plugin.worker.server.session import MAX_JOBS, Session
 from plugin.worker.server.turns import Turns
 
@@ -214,12 +214,12 @@ class Server:
             self._rested = True
             self._accelerator.release(set())
 
-    def admit(self, request: Render, session: Session) -> Job:
+    def admit(self, request: Render, session: Session) -> RunningJob:
         """A job with its place in the line; `launch` sets it off."""
         self._frames += 1
-        return Job(request, session, self._turns, self._accelerator, self._node, self._log_file)
+        return RunningJob(request, session, self._turns, self._accelerator, self._node, self._log_file)
 
-    def launch(self, job: Job) -> None:
+    def launch(self, job: RunningJob) -> None:
         self._threads.submit(job.run)
 
     def _node(self, name: str) -> tuple[Face, Engine]:

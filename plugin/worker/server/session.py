@@ -28,19 +28,19 @@ from plugin.worker.protocol.messages import (
 from plugin.worker.protocol.schema import ProtocolError
 from plugin.worker.protocol.wire import Wire
 from plugin.worker.server.inputs import Needs
-from plugin.worker.server.jobs import Job
+from plugin.worker.server.jobs import RunningJob
 from plugin.worker.server.words import in_labels
 
 MAX_JOBS = 16
 log = logging.getLogger(__name__)
 
 
-class Worker(Protocol):
+class Admission(Protocol):
     """What a session needs of the worker."""
 
-    def admit(self, request: Render, session: Session) -> Job: ...
+    def admit(self, request: Render, session: Session) -> RunningJob: ...
 
-    def launch(self, job: Job) -> None: ...
+    def launch(self, job: RunningJob) -> None: ...
 
     def status(self) -> Status: ...
 
@@ -52,13 +52,13 @@ class Worker(Protocol):
 class Session:
     """Lives from a client's Hello to the end of its connection; its jobs die with it."""
 
-    def __init__(self, wire: Wire, hello: Hello, worker: Worker) -> None:
+    def __init__(self, wire: Wire, hello: Hello, worker: Admission) -> None:
         self.pid = hello.pid
         self.name = hello.name
         self._marks = hello.marks
         self._worker = worker
         self._lock = threading.Lock()
-        self._jobs: dict[int, Job] = {}
+        self._jobs: dict[int, RunningJob] = {}
         self.needs = Needs()
         self.connection = Connection(wire, f"client {hello.pid}", self._receive, self._closed, MAX_JOBS)
 
@@ -69,11 +69,11 @@ class Session:
     def send(self, message: Message, buffer: Buffer | None = None) -> None:
         self.connection.send(message if self._marks else in_labels(message), buffer)
 
-    def finished(self, job: Job) -> None:
+    def finished(self, job: RunningJob) -> None:
         with self._lock:
             self._jobs.pop(job.request.job, None)
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[RunningJob]:
         with self._lock:
             return list(self._jobs.values())
 

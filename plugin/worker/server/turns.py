@@ -21,15 +21,15 @@ WAIT_SECONDS, BETWEEN_SECONDS, LOOK_SECONDS = 2.0, 3.0, 0.5
 class Turns:
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._lines: dict[tuple[object, bool], list[Place]] = {}
+        self._lines: dict[tuple[object, bool], list[PlaceInLine]] = {}
         self._served: dict[tuple[object, bool], int] = {}
         self._clock = itertools.count()
-        self._holder: Place | None = None
+        self._holder: PlaceInLine | None = None
         self._interactive_in_a_row = 0
 
-    def queue(self, client: object, interactive: bool) -> Place:
+    def queue(self, client: object, interactive: bool) -> PlaceInLine:
         """A place at the end of the client's line; it must be left in the end."""
-        place = Place(self, (client, interactive))
+        place = PlaceInLine(self, (client, interactive))
         with self._changed:
             self._lines.setdefault(place.line, []).append(place)
             self._served.setdefault(place.line, next(self._clock))
@@ -40,7 +40,7 @@ class Turns:
         with self._changed:
             self._changed.notify_all()
 
-    def _take(self, place: Place, check: Callable[[], None], tell: Callable[[int], None] | None) -> None:
+    def _take(self, place: PlaceInLine, check: Callable[[], None], tell: Callable[[int], None] | None) -> None:
         waiting = _Waiting(tell) if tell else None
         with self._changed:
             place.waiting = True
@@ -54,13 +54,13 @@ class Turns:
             finally:
                 place.waiting = False
 
-    def _give(self, place: Place) -> None:
+    def _give(self, place: PlaceInLine) -> None:
         with self._changed:
             if self._holder is place:
                 self._holder = None
                 self._grant()
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: PlaceInLine) -> None:
         with self._changed:
             line = self._lines.get(place.line, [])
             if place in line:
@@ -71,12 +71,12 @@ class Turns:
                 self._holder = None
             self._grant()
 
-    def _ahead(self, place: Place) -> int:
+    def _ahead(self, place: PlaceInLine) -> int:
         """Frames of others that are computed before a waiting one's; 0 where it waits for its own line."""
         if self._holder is None or self._lines[place.line][0] is not place:
             return 0
 
-        def order(one: Place) -> tuple[bool, int]:
+        def order(one: PlaceInLine) -> tuple[bool, int]:
             return not one.interactive, self._served[one.line]
 
         return 1 + sum(line[0].waiting and order(line[0]) < order(place) for line in self._lines.values())
@@ -112,7 +112,7 @@ class _Waiting:
             self._tell(ahead)
 
 
-class Place:
+class PlaceInLine:
     """A job's place in its line."""
 
     def __init__(self, turns: Turns, line: tuple[object, bool]) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import models
-from models.bgmv2 import Coarse, MattingBase, MattingRefine, load_deeplab, refiner
+from models.bgmv2 import CoarseMatte, MattingBase, MattingRefine, load_deeplab, refiner
 
 MODES = ("sampling", "thresholding", "full")
 SETTINGS = ("backbone_scale", "refine_mode", "refine_sample_pixels", "refine_threshold")
@@ -173,7 +173,7 @@ def test_stages_make_up_forward(model: MattingRefine) -> None:
     model.refine_mode = "sampling"
     src, bgr = pair(2)
     coarse = model.coarse(model.shrink(src), model.shrink(bgr))
-    assert isinstance(coarse, Coarse)
+    assert isinstance(coarse, CoarseMatte)
     pha, fgr, ref = model.refine(src, bgr, coarse)
     output = model(src, bgr)
     torch.testing.assert_close(output.pha, pha.clamp(0, 1), rtol=0, atol=0)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nodes.filling.grain import Grain, grained, measure
+from nodes.filling.grain import Grain, grained, measure_grain
 from nodes.filling.seen import Seen
 from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.window import Window
@@ -29,41 +29,43 @@ def plate(strength, size=0.0, alike=0.0, ground=0.5):
 @pytest.mark.parametrize("size", [0.0, 0.6, 1.0])
 @pytest.mark.parametrize("strength", [0.004, 0.03])
 def test_strength_and_size_are_measured(strength, size):
-    grain = measure(plate(strength, size), ALL)
+    grain = measure_grain(plate(strength, size), ALL)
     assert grain.deviation.mean() == pytest.approx(strength, rel=0.12)
     assert grain.size == pytest.approx(size, abs=0.2)
 
 
 def test_texture_is_not_taken_for_grain():
     texture = cv2.resize(RNG.random((16, 20, 3)), (160, 128), interpolation=cv2.INTER_CUBIC) * 0.4 + 0.3
-    assert measure(plate(0.01, ground=texture), ALL).deviation.mean() == pytest.approx(0.01, rel=0.15)
+    assert measure_grain(plate(0.01, ground=texture), ALL).deviation.mean() == pytest.approx(0.01, rel=0.15)
 
 
 def test_texture_as_fine_as_grain_is_told_from_it_by_another_frame():
     texture = 0.5 + 0.1 * RNG.normal(0, 1, (128, 160, 3))
     other = Seen(plate(0.005, ground=texture), ALL, np.full_like(NONE, 0.25))
     light = plate(0.01, ground=texture)
-    assert measure(light, ALL).strength > 0.05
-    assert measure(light, ALL, other).strength == pytest.approx(0.01, rel=0.12)
+    assert measure_grain(light, ALL).strength > 0.05
+    assert measure_grain(light, ALL, other).strength == pytest.approx(0.01, rel=0.12)
 
 
 def test_a_clean_plate_has_none_and_neither_has_one_that_is_too_small():
-    assert measure(GREY, ALL).strength < 1e-4
-    np.testing.assert_array_equal(grained(GREY, measure(GREY, ALL), NONE, 1.0, WINDOW, 1), GREY)
+    assert measure_grain(GREY, ALL).strength < 1e-4
+    np.testing.assert_array_equal(grained(GREY, measure_grain(GREY, ALL), NONE, 1.0, WINDOW, 1), GREY)
     few = np.zeros((128, 160), bool)
     few[:20, :20] = True
-    assert measure(plate(0.03), few) is None
+    assert measure_grain(plate(0.03), few) is None
 
 
 def test_grain_that_grows_with_brightness_is_followed():
     ramp = np.linspace(0.2, 0.9, 160)[None, :, None]
-    grain = measure(decode((ramp + ramp * 0.03 * RNG.normal(0, 1, (128, 160, 3))).astype(np.float32), "srgb"), ALL)
+    grain = measure_grain(
+        decode((ramp + ramp * 0.03 * RNG.normal(0, 1, (128, 160, 3))).astype(np.float32), "srgb"), ALL
+    )
     assert grain.deviation[-1].mean() > 1.8 * grain.deviation[0].mean()
 
 
 def test_what_is_given_measures_like_the_plate():
-    wanted = measure(plate(0.02, 0.7, alike=0.5), ALL)
-    given = measure(grained(GREY, wanted, NONE, 1.0, WINDOW, 1001), ALL)
+    wanted = measure_grain(plate(0.02, 0.7, alike=0.5), ALL)
+    given = measure_grain(grained(GREY, wanted, NONE, 1.0, WINDOW, 1001), ALL)
     assert given.deviation.mean() == pytest.approx(wanted.deviation.mean(), rel=0.1)
     assert given.size == pytest.approx(wanted.size, abs=0.15)
     assert (given.mixing @ given.mixing.T)[0, 1] == pytest.approx(0.5, abs=0.12)
