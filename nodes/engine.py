@@ -91,7 +91,7 @@ class Device(Protocol):
         """What `weights` stands for, without loading it; `network` may be several, any of which will do.
 
         Empty means the node's default among weights of these networks with these `options`. Raises WeightsError where
-        there are none, ParameterError where they are of another network.
+        there are none, ParameterError where they are of another network or were made with other options.
         """
         ...
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from models.weights import WeightsRef, other_half
-from models.wording import parameter, setting
 from nodes.engine import Device, Params
 from nodes.errors import ParameterError
 
@@ -23,17 +22,13 @@ def choose_weights(
 
     `network` is the one the node uses, or those it can use; which it is then says the answer's `network`.
     `size_parameter` names the parameter that chooses among the network's published sizes, such as `backbone`; its
-    value is an option of the network, `auto` takes any. Raises ParameterError if the weights are of another size or
+    value is an option of the network, `auto` takes any. Both are what the face says with `selects`, from which a client
+    knows the same weights beforehand (`nodes.selecting`). Raises ParameterError if the weights are of another size or
     network, WeightsError that says what to run if there are none.
     """
     size = params[size_parameter] if size_parameter else "auto"
     wanted = {} if size == "auto" else {size_parameter: size}
     weights = device.weights_of(params["weights"], network, wanted)
-    if size != "auto" and weights.options.get(size_parameter) != size:
-        raise ParameterError(
-            f"{parameter(size_parameter)} is {size}, but the weights '{weights.name}' were trained for "
-            f"{weights.options.get(size_parameter)}: {setting(size_parameter, 'auto')} or choose other weights"
-        )
     return str(weights.path), weights
 
 

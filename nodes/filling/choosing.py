@@ -8,6 +8,7 @@ from nodes.engine import Device, Params
 from nodes.errors import CleanplateError
 from nodes.filling.networks import NETWORKS, Chosen
 from nodes.network import choose_other_half, choose_weights
+from nodes.selecting import networks_named
 
 NO_WEIGHTS_NEEDED = f"; or {setting('model', 'smooth')}, which needs no weights and does for small marks on even ground"
 
@@ -18,16 +19,16 @@ def choose_network(params: Params, device: Device) -> Chosen:
     Raises CleanplateError, WeightsError or ParameterError that say what to run where weights are missing or are of
     another network.
     """
-    models = list(NETWORKS) if params["model"] == "auto" else [params["model"]]
-    parts = {part: model for model in models for part in NETWORKS[model].parts}
+    models = {part: model for model, network in NETWORKS.items() for part in network.parts}
+    wanted = tuple(models) if params["model"] == "auto" else networks_named(params["model"], models)
     try:
-        name, weights = choose_weights(params, device, list(parts))
+        name, weights = choose_weights(params, device, wanted)
     except WeightsError as error:
         if params["weights"]:
             raise
         raise CleanplateError(str(error) + NO_WEIGHTS_NEEDED) from None
     found: dict[str, tuple[str, WeightsRef]] = {weights.network: (name, weights)}
-    model = parts[weights.network]
+    model = models[weights.network]
     for part in NETWORKS[model].parts:
         if part not in found:
             found[part] = choose_other_half(weights, device, part)

@@ -8,21 +8,23 @@ from typing import Any
 from models import weights
 from models.weights import WeightsError, WeightsFacts, registry
 from nodes.faces.face import Face
+from nodes.selecting import select, selection
 
 
 def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsFacts, ...]:
     """The weights that the parameters ask for, both halves where they come in two; none for a node without weights.
 
-    Raises WeightsError that says what to run if they are not on this machine, unless the node can do without.
+    Raises WeightsError that says what to run if they are not on this machine, unless the node can do without, and
+    ParameterError if they are not what the parameters ask for.
     """
     text = str(params["weights"])
     if not text.strip() and not registry.knows_node(face.id):
         return ()
-    networks, options = _selected(face, params)
-    if networks is None:
+    wanted = selection(face, params)
+    if wanted is None:
         return ()
     try:
-        first = weights.choose(face.id, text, options, networks)
+        first = select(face, text, wanted.networks, wanted.options)
     except WeightsError:
         if face.weights_optional and not text.strip():
             return ()
@@ -43,23 +45,3 @@ def _has_halves(face: Face) -> bool:
 def digest(used: Iterable[WeightsFacts]) -> str:
     """The weights by their hashes, for a pass's metadata: `sha256:...`, several with a space between."""
     return " ".join(sorted(f"sha256:{entry.sha256}" for entry in used))
-
-
-def _selected(face: Face, params: Mapping[str, Any]) -> tuple[list[str] | None, dict[str, Any]]:
-    """The networks and options that the node's parameters leave; None for a method that is no network."""
-    networks: list[str] = []
-    options: dict[str, Any] = {}
-    for parameter in face.parameters:
-        value = params[parameter.name]
-        if not parameter.selects or value == "auto":
-            continue
-        if parameter.selects == "network":
-            known = registry.node(face.id).networks if registry.knows_node(face.id) else ()
-            value = value.replace(" ", "_")
-            chosen = [value] if value in known else [name for name in known if name.startswith(f"{value}_")]
-            if not chosen:
-                return None, options
-            networks += chosen
-        else:
-            options[parameter.selects] = value
-    return networks, options

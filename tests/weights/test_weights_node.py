@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,18 +22,21 @@ from models.weights import WeightsError, WeightsFacts, registry
 from nodes import catalogue
 from nodes.engine import Passes
 from nodes.errors import ParameterError
+from nodes.filling.networks import NETWORKS
 from nodes.footage.files.sequence import Sequence
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from nodes.network import choose_other_half, choose_weights
+from nodes.selecting import selection
 from plugin.rendering import used_weights
 from plugin.rendering.render import ShotRender
 from plugin.rendering.shot import Shot
 from plugin.worker.device.accelerator import Accelerator, JobDevice
 
-FACE: Any = SimpleNamespace(id="TinyNode", label="Tiny")
+BUNDLED = registry.BUNDLED
+FACE: Any = SimpleNamespace(id="TinyNode", label="Tiny", parameters=())
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +142,7 @@ def test_either_half_brings_the_other(accelerator: Accelerator, tmp_path: Path) 
 
 
 def test_a_studios_node_takes_any_file(accelerator: Accelerator, tmp_path: Path) -> None:
-    device = job(accelerator, SimpleNamespace(id="studio.Grade", label="Grade"))
+    device = job(accelerator, SimpleNamespace(id="studio.Grade", label="Grade", parameters=()))
     assert choose_weights(params(str(_file(tmp_path))), device, "tiny")[1].network == "tiny"
     with pytest.raises(WeightsError, match=r"^studio.Grade has no weights of its own"):
         choose_weights(params(), device, "tiny")
@@ -176,6 +180,41 @@ def test_what_is_planned_before_the_worker_is_asked(tmp_path: Path) -> None:
         f"a_flow (file, sha256 {ref.sha256[:12]}), unknown: ask whoever made the file, from {ref.path}"
     )
     assert json.loads(json.dumps(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("node", "asked", "sentence"),
+    [
+        ("background-matte", {"backbone": "resnet50"}, r"^'backbone' is resnet50, but the weights 'mobilenetv2' were "),
+        ("background-matte", {"backbone": "mobilenetv2"}, ""),
+        (
+            "inpaint",
+            {"model": "pennet"},
+            r"^the weights 'detail' are of the network lama_detail, Inpaint wants pennet$",
+        ),
+        ("inpaint", {"model": "structureflow"}, "Inpaint wants structureflow_structure or structureflow_flow$"),
+        ("inpaint", {"model": "lama detail"}, ""),
+    ],
+)
+def test_weights_that_the_parameters_do_not_mean_are_refused_before_the_first_frame(
+    tmp_path: Path, node: str, asked: dict[str, str], sentence: str
+) -> None:
+    """They used to fail frame by frame: only the engine compared."""
+    names = {"background-matte": "bgmv2_mobilenetv2", "inpaint": "inpaint_detail"}
+    file = tmp_path / f"{names[node].partition('_')[2]}.safetensors"
+    file.symlink_to(BUNDLED / f"{names[node]}.safetensors")
+    face = catalogue.find(node)
+    with pytest.raises(ParameterError, match=sentence) if sentence else nullcontext():
+        assert used_weights.planned(face, face.parse({"weights": str(file), **asked}))[0].path == str(file)
+
+
+def test_methods_of_filling_are_the_networks_that_the_registry_knows() -> None:
+    face = catalogue.find("inpaint")
+    for method, network in NETWORKS.items():
+        wanted = selection(face, face.parse({"model": method}))
+        assert wanted is not None
+        assert set(wanted.networks) == set(network.parts)
+    assert selection(face, face.parse({"model": "smooth"})) is None
 
 
 def test_every_parameter_that_selects_weights_selects_some() -> None:

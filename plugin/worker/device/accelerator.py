@@ -17,8 +17,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from models import weights as registry
 from models.weights import WeightsFacts, WeightsRef
 from nodes.engine import Params
-from nodes.errors import ParameterError
 from nodes.faces.face import Face
+from nodes.selecting import check_fit, select
 from plugin.worker.device import memory
 from plugin.worker.device.compiling import compiled
 from plugin.worker.device.kept import Kept
@@ -63,9 +63,11 @@ class Accelerator:
         """The device as a job sees it; networks call `check_cancelled` as they go, `note` tells the user."""
         return JobDevice(self, face, params, check_cancelled, note)
 
-    def find_weights(self, ask: Ask, node: str) -> WeightsRef:
-        """What a name, a file or nothing stands for, with its network known. Raises WeightsError."""
-        ref = registry.choose(node, ask.weights, dict(ask.options), ask.networks)
+    def find_weights(self, ask: Ask, face: Face) -> WeightsRef:
+        """What a name, a file or nothing stands for, with its network known. Raises as `select` does."""
+        return select(face, ask.weights, ask.networks, dict(ask.options), self._looked_at)
+
+    def _looked_at(self, ref: WeightsRef) -> WeightsRef:
         if ref.network:
             return ref
         known = self._looked_into.get(ref.sha256) or registry.complete(ref)
@@ -192,17 +194,12 @@ class JobDevice:
         The path or name that `weights_of` gave means what it gave.
         """
         if ask not in self._answers:
-            ref = self._found.get(ask.weights) or self._accelerator.find_weights(ask, self._face.id)
+            ref = self._found.get(ask.weights) or self._accelerator.find_weights(ask, self._face)
+            check_fit(self._face, ref, ask.networks, dict(ask.options))
             ref = self._found.setdefault(str(ref.path), ref)
             self._found.setdefault(ref.name, ref)
             self._answers[ask] = ref
-        ref = self._answers[ask]
-        if ref.network not in ask.networks:
-            raise ParameterError(
-                f"the weights '{ref.name}' are of the network {ref.network}, {self._face.label} wants "
-                + " or ".join(ask.networks)
-            )
-        return ref
+        return self._answers[ask]
 
     def _load(self, ref: WeightsRef, options: Mapping[str, Any], dtype: torch.dtype) -> nn.Module:
         self._note(f"loading the weights {ref.name}" + (f": {ref.values}" if ref.values else ""))
