@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
     find, fill = requests_of(options, masks)
     finding = plan(find)
-    _refuse_outputs(plan(fill), masks)
+    _refuse_outputs(plan(fill, awaited=["mask"]), masks)
     with one_course(2):
         status = render.render_plan(finding, options.json)
         # Where a mask could not be made its frame fails here as well, and alone.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from models import wording
 from nodes.errors import FootageError, ParameterError
 from nodes.faces.face import Face
 from nodes.footage.files.numbered import numbered
@@ -37,6 +39,36 @@ def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]
         except FootageError as error:
             raise FootageError(f"--{option}: {error}") from None
     return footage
+
+
+def check_alpha(
+    face: Face, footage: Mapping[str, Footage], frames: Iterable[int], awaited: Collection[str] = ()
+) -> None:
+    """Raises ParameterError where an input was left out and no frame has the alpha that would stand in for it.
+
+    A frame that cannot be read says nothing: it fails alone, for its own reason. `awaited` are options of inputs that
+    are made before the render begins.
+    """
+    for entry in face.inputs:
+        source = footage.get(entry.alpha_of)
+        if source is None or entry.name in footage or entry.option in awaited:
+            continue
+        seen = list(_until_alpha(source, frames))
+        if seen and "A" not in seen[-1]:
+            raise ParameterError(
+                f"{face.command} has no {entry.name}, and no frame of {source.sequence.pattern} has alpha that could "
+                f"stand in: {wording.footage(entry.name, entry.option)}"
+            )
+
+
+def _until_alpha(footage: Footage, frames: Iterable[int]) -> Iterator[tuple[str, ...]]:
+    """The channels of the frames that can be read, up to the first with alpha among them."""
+    for frame in frames:
+        with contextlib.suppress(FootageError):
+            channels = footage.header(frame).channels
+            yield channels
+            if "A" in channels:
+                return
 
 
 def one_for_all(face: Face, footage: Mapping[str, Footage]) -> tuple[str, ...]:

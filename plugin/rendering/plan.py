@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ from nodes.footage.writer import DataType
 from nodes.opening import split_layer
 from plugin.rendering import used_weights
 from plugin.rendering.frames import frames_to_render
-from plugin.rendering.inputs import one_for_all, open_footage
-from plugin.rendering.shot import Shot
+from plugin.rendering.inputs import check_alpha, one_for_all, open_footage
+from plugin.rendering.shot import Shot, file_named
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,11 @@ class Plan:
         return self.shots[0]
 
 
-def plan(request: Request) -> Plan:
-    """Raises FootageError, ParameterError or WeightsError where the request cannot be rendered."""
+def plan(request: Request, awaited: Collection[str] = ()) -> Plan:
+    """Raises FootageError, ParameterError or WeightsError where the request cannot be rendered.
+
+    `awaited` are options of inputs that are not there yet and will be when the render begins.
+    """
     face = catalogue.find(request.node)
     settings = dict(request.settings)
     if settings.get("weights"):
@@ -71,6 +74,7 @@ def plan(request: Request) -> Plan:
     chosen = used_weights.planned(face, params)
     shots = tuple(_shot(request, face, one, out, footage, chosen) for one, out, footage in views)
     for shot in shots:
+        check_alpha(face, shot.footage, shot.frames, awaited)
         shot.guard.refuse(path for one in shots for frame in one.frames for path in one.paths(frame))
     notes = dict.fromkeys(note for shot in shots if len(shot.frames) > 1 for note in one_for_all(face, shot.footage))
     return Plan(shots, chosen, params["device"], tuple(notes))
@@ -125,15 +129,14 @@ def _shot(
         face.choose_passes(params, request.passes),
         request.bit_depth,
         request.compression,
-        reads=(*(str(ref.path) for ref in weights), *_files_named(face, params)),
+        reads=(*(ref.path for ref in weights), *_files_named(face, params)),
         overwrite=request.overwrite,
     )
 
 
 def _files_named(face: Face, params: Mapping[str, Any]) -> list[str]:
     """Files that parameters name, such as a list of classes."""
-    values = [params[parameter.name] for parameter in face.parameters if parameter.type in ("string", "file")]
-    return [value for value in values if value and os.path.isfile(value)]
+    return [path for one in face.parameters if (path := file_named(one, params[one.name]))]
 
 
 def _absolute_if_file(text: str) -> str:

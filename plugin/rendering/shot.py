@@ -48,7 +48,7 @@ class Shot:
 
     @functools.cached_property
     def _decided(self) -> bytes:
-        settings = {p.name: _placeless(self.params[p.name]) for p in self.face.parameters if _decides(p)}
+        settings = {p.name: _placeless(p, self.params[p.name]) for p in self.face.parameters if _decides(p)}
         ways = {name: footage.way().hex() for name, footage in self.footage.items()}
         depths = {one.name: self.bit_depth or ("source" if one.as_source else "half") for one in self.passes}
         kept = {"half", "float"} if "source" in depths.values() else set(depths.values())
@@ -78,9 +78,15 @@ def _decides(parameter: Parameter) -> bool:
     return parameter.changes_pixels and not parameter.replaces and parameter.name != "weights"
 
 
-def _placeless(value: Any) -> Any:
+def file_named(parameter: Parameter, value: Any) -> str:
+    """The file that a parameter's value names, such as a list of classes; empty where it names none."""
+    return str(value) if parameter.type in ("string", "file") and value and os.path.isfile(value) else ""
+
+
+def _placeless(parameter: Parameter, value: Any) -> Any:
     """A parameter's value; of one that names a file, what the file holds."""
-    if not isinstance(value, str) or not value or not os.path.isfile(value):
+    path = file_named(parameter, value)
+    if not path:
         return value
-    with open(value, "rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -191,7 +191,8 @@ def test_views(stereo: Path, source: str) -> None:
 
 @pytest.mark.parametrize("source", ["one.####.exr", "two.%V.####.exr"])
 def test_every_view_is_rendered_where_files_name_it(stereo: Path, source: str) -> None:
-    footage, out = {"source": str(stereo / source)}, str(stereo / "o.%V.####.exr")
+    mask = {"mask": str(stereo / "mono.exr")}
+    footage, out = {"source": str(stereo / source), **mask}, str(stereo / "o.%V.####.exr")
     shots = plan(Request("inpaint", footage, out, settings={"model": "smooth"})).shots
     assert sorted(path for shot in shots for frame in shot.frames for path in shot.paths(frame)) == [
         str(stereo / f"o.{view}.{number:04d}.exr") for view in ("left", "right") for number in (1, 2)
@@ -206,7 +207,7 @@ def test_every_view_is_rendered_where_files_name_it(stereo: Path, source: str) -
         plan(Request("inpaint", {"source": str(stereo / "mono.exr")}, out, settings={"model": "smooth"}))
     # Nothing of one eye is written over the other's footage.
     with pytest.raises(ParameterError, match="choose other file names"):
-        plan(Request("inpaint", {"source": str(stereo / "two.%V.####.exr")}, str(stereo / "two.%V.####.exr")))
+        plan(Request("inpaint", {"source": str(stereo / "two.%V.####.exr"), **mask}, str(stereo / "two.%V.####.exr")))
 
 
 def test_only_the_main_input_needs_the_view() -> None:
