@@ -100,9 +100,6 @@ def test_building_for_this_system_again_drops_only_what_is_stale(bundle):
 @pytest.mark.timeout(1800)
 def test_the_windows_transport_talks(bundle, tmp_path):
     """Under wine, which stands in for Windows; a program plays the worker that Windows does not have yet."""
-    wine = next((name for name in WINES if shutil.which(name)), None)
-    if wine is None:
-        pytest.skip("there is no wine to run a program for Windows with")
     objects = HOUSE / "build/ofx/windows"
     rooms = {
         "system": ("patience",),
@@ -116,6 +113,9 @@ def test_the_windows_transport_talks(bundle, tmp_path):
     environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
     source = HOUSE / "tests/tools/ofx_windows/conversation.cpp"
     subprocess.run([*command, source, *parts, "-o", program], check=True, env=environment)
+    wine = next((name for name in WINES if shutil.which(name)), None)
+    if wine is None:
+        pytest.skip("there is no wine to run a program for Windows with")
     own = {**os.environ, "WINEPREFIX": str(tmp_path / "wine"), "WINEDEBUG": "-all"}
     result = subprocess.run([wine, str(program)], env=own, capture_output=True, text=True, timeout=600)
     assert (result.returncode, result.stdout.strip()) == (0, "talked"), result.stdout + result.stderr

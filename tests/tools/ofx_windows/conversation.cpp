@@ -135,7 +135,7 @@ void talk_to_the_deaf(const std::string& place) {
 }  // namespace
 
 int main() {
-    const std::string place = os::meeting_place("worker-test-" + std::to_string(os::process_id()));
+    const std::string place = os::listening_place("worker-test-" + std::to_string(os::process_id()));
     CHECK(!os::connect(place, Patience(nullptr)));
     const HANDLE go_on = ::CreateEventW(nullptr, FALSE, FALSE, nullptr);
     const HANDLE pipe =
