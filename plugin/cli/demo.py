@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from nodes.footage.metadata import SourceMetadata
 from nodes.footage.preview import write_preview
 from nodes.footage.reader import Footage
 from nodes.footage.writer import write_frame
-from plugin.cli.remove import mask_pattern
+from plugin.cli.remove import mask_pattern, removal, render_both
+from plugin.cli.render import render_plan
 from plugin.demo import rigs as demo_rigs
 from plugin.demo import shot as demo_shot
 from plugin.demo.contact_sheet import contact_sheet, over
 from plugin.rendering.course import one_course
+from plugin.rendering.plan import Request, plan
 
 # Of removal there are two: finding and filling.
 RENDERS = 4
@@ -44,12 +46,19 @@ def run(options: argparse.Namespace) -> int:
     keyed, cleaned = f"{folder}/matte/matte.####.exr", f"{folder}/clean/shot.####.exr"
     people = f"{folder}/people/people.####.exr"
     frames = f"{demo_shot.FIRST}-{demo_shot.FIRST + demo_shot.COUNT - 1}"
-    key = ["render", "background-matte", "--source", source, "--plate", plate, "--frames", frames, "--out", keyed]
-    video = ["render", "video-matte", "--source", source, "--frames", frames, "--out", people]
+    on = {"device": options.device}
+    mattes = [
+        Request("background-matte", {"source": source, "plate": plate}, keyed, frames, on),
+        Request("video-matte", {"source": source}, people, frames, on),
+    ]
     with one_course(RENDERS):
-        for command in (key, video, ["remove", "--source", rigged, "--out", cleaned]):
-            if status := _shown(command, options.device):
+        for request in mattes:
+            _say("render", request.node, {**request.footage, "frames": frames, "out": request.out})
+            if status := render_plan(plan(request), as_json=False):
                 return status
+        _say("remove", "", {"source": rigged, "out": cleaned})
+        if status := render_both(*removal(rigged, cleaned, on), as_json=False):
+            return status
     sheet = f"{folder}/contact_sheet.png"
     write_preview(sheet, show(source, plate, keyed, people, rigged, cleaned), linear=False)
     print(f"The shots:      {source}\n                {rigged}")
@@ -57,13 +66,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _shown(command: Sequence[str], device: str) -> int:
-    """Runs a command of ours as a user would, after printing it."""
-    from plugin.cli.main import main
-
-    print("cleanplate " + " ".join(command), flush=True)
-    os.makedirs(os.path.dirname(command[-1]), exist_ok=True)
-    return main([*command, "--device", device])
+def _say(command: str, node: str, options: Mapping[str, str]) -> None:
+    """What a user would type for what comes next; its last option names the files that are written."""
+    words = [word for option, value in options.items() for word in (f"--{option}", value)]
+    print(" ".join(["cleanplate", command, *filter(None, [node]), *words]), flush=True)
+    os.makedirs(os.path.dirname(words[-1]), exist_ok=True)
 
 
 def write_shot(folder: str) -> tuple[str, str]:

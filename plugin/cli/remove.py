@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -20,6 +21,7 @@ from plugin.rendering.safety import Guard
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
 FIND, FILL = "segment", "inpaint"
 FINDING = ("threshold=0.25", "softness=0.1", "dropShort=false")
+CLASSES = "wire,marker"
 
 
 def add_parser(commands: Any) -> None:
@@ -31,7 +33,7 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--source", metavar="PATTERN", required=True, help="the shot, such as shot.####.exr")
-    parser.add_argument("--classes", default="wire,marker", help="what to remove, default: wire,marker")
+    parser.add_argument("--classes", default=CLASSES, help=f"what to remove, default: {CLASSES}")
     parser.add_argument("--frames", metavar="A-B[xSTEP]", help="frames to render, default: all of the source")
     parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as clean/shot.####.exr")
     parser.add_argument("--mask-out", metavar="PATTERN", help="masks to write, default: mask_NAME beside the result")
@@ -57,14 +59,18 @@ def run(options: argparse.Namespace) -> int:
     masks = options.mask_out or mask_pattern(options.out)
     if os.path.abspath(masks) == os.path.abspath(options.out):
         raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
-    find, fill = requests_of(options, masks)
+    return render_both(*requests_of(options, masks), options.json)
+
+
+def render_both(find: Request, fill: Request, as_json: bool) -> int:
+    """Renders the masks that `find` asks for and, with them, what `fill` does; the exit status."""
     finding = plan(find)
-    _refuse_outputs(plan(fill, awaited=["mask"]), masks)
+    _refuse_outputs(plan(fill, awaited=["mask"]), find.out)
     with one_course(2):
-        status = render.render_plan(finding, options.json)
+        status = render.render_plan(finding, as_json)
         # Where a mask could not be made its frame fails here as well, and alone.
-        filled = dataclasses.replace(fill, footage={**fill.footage, "mask": masks})
-        return render.render_plan(plan(filled), options.json) or status
+        filled = dataclasses.replace(fill, footage={**fill.footage, "mask": find.out})
+        return render.render_plan(plan(filled), as_json) or status
 
 
 def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Request]:
@@ -80,6 +86,15 @@ def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Reque
     return (
         Request(FIND, source, masks, options.frames, finding, **alone),
         Request(FILL, source, options.out, options.frames, filling, **writing),
+    )
+
+
+def removal(source: str, out: str, both: Mapping[str, Any]) -> tuple[Request, Request]:
+    """The same for a shot from which goes what goes by default, with some parameters of both nodes."""
+    finding = render.parameters_of([f"classes={CLASSES}", *FINDING])
+    return (
+        Request(FIND, {"source": source}, mask_pattern(out), settings={**finding, **both}, passes=["alpha"]),
+        Request(FILL, {"source": source}, out, settings=both),
     )
 
 

@@ -22,7 +22,6 @@ import psutil
 
 from models.weights.errors import WeightsError
 from nodes import catalogue
-from nodes.engine import Passes
 from nodes.footage.files.sequence import Sequence as FileSequence
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
@@ -30,6 +29,7 @@ from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
 from plugin.demo import shot as demo_shot
 from plugin.rendering import used_weights
+from plugin.rendering.arrays import ArrayFootage
 from plugin.rendering.render import ShotRender, layers_of
 from plugin.rendering.shot import Shot
 from plugin.worker.client.worker import Worker
@@ -114,31 +114,6 @@ def make_shot(folder: Path, size: tuple[int, int], count: int) -> dict[str, str]
     return {"Source": str(folder / "shot.####.exr"), "C": str(folder / "plate.exr")}
 
 
-class _Memory:
-    """Decoded frames handed over again and again: a render without decoding."""
-
-    def __init__(self, pictures: Mapping[str, Frame], footage: Mapping[str, Footage]) -> None:
-        self.pictures, self.footage = pictures, footage
-
-    def connected(self) -> list[str]:
-        return list(self.pictures)
-
-    def range(self, name: str) -> tuple[int, int]:
-        return self.footage[name].range()
-
-    def frame(self, name: str, frame: int) -> Frame:
-        return self.pictures[name]
-
-    def frames(self, name: str) -> list[int] | None:
-        return self.footage[name].frames() or None
-
-    def identity(self, name: str, first: int, last: int) -> bytes:
-        return self.footage[name].identity(first, last)
-
-    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
-        return self.footage[name].identity_of(frames)
-
-
 def measure(
     node: str, size: str, patterns: Mapping[str, str], count: int, device: str, settings: Mapping[str, Any]
 ) -> RenderRow:
@@ -154,16 +129,14 @@ def measure(
     shot = Shot(face, footage, params, list(frames), out, used_weights.digest(chosen), face.passes)
 
     decode = _per_frame(frames, lambda n: footage["Source"].frame(n))
-    memory = _Memory({name: entry.frame(FIRST) for name, entry in footage.items()}, footage)
+    decoded = {name: [f.frame(n) for n in (f.frames() or [FIRST])] for name, f in footage.items()}
+    pictures = ArrayFootage(decoded)
+    source, numbers = decoded["Source"][0], pictures.numbers("Source")
+    for name in decoded:
+        pictures.identity(name, numbers[0], numbers[-1])
     with Worker(device, on_note=lambda text: None) as worker:
-        results: list[Passes] = [worker.submit(face.id, FIRST, params, memory).result()]
-
-        def compute(frame: int) -> None:
-            results[0] = worker.submit(face.id, frame, params, memory).result()
-
-        network = _per_frame(frames, compute)
-        source = memory.pictures["Source"]
-        passes = results[0]
+        passes = worker.submit(face.id, numbers[0], params, pictures).result()
+        network = _per_frame(numbers, lambda n: worker.submit(face.id, n, params, pictures).result())
         encode = _per_frame(
             frames,
             lambda n: write_frame(alone.path(n), layers_of(face.passes, passes, None, source), source, passes.window),
@@ -172,7 +145,7 @@ def measure(
         ShotRender(shot, worker, _Silent()).run()
         whole = (time.perf_counter() - began) / count
         peak = _peak(worker.status()["pid"])
-    moved = sum(f.pixels.nbytes for f in memory.pictures.values()) + sum(i.nbytes for i in passes.images.values())
+    moved = sum(f[0].pixels.nbytes for f in decoded.values()) + sum(i.nbytes for i in passes.images.values())
     return RenderRow(node, size, count, decode, network, encode, whole, peak, moved)
 
 
@@ -185,7 +158,7 @@ class _Silent:
         pass
 
 
-def _per_frame(frames: range, stage: Callable[[int], object]) -> float:
+def _per_frame(frames: Sequence[int], stage: Callable[[int], object]) -> float:
     began = time.perf_counter()
     for frame in frames:
         stage(frame)
