@@ -18,6 +18,9 @@ def check(face: Face, doubled: Collection[str]) -> None:
         raise Wrong(f"its first input must be called {MAIN}: that is where the frames come from")
     if not face.passes:
         raise Wrong("it has no pass: a node gives at least one")
+    versions = list(face.history)
+    if versions and (versions != sorted(versions) or versions[-1] != face.version):
+        raise Wrong(f"its 'history' must rise to the version: its last entry must be {face.version}")
     for name in doubled:
         raise Wrong(f"parameter '{name}' is one that every node has: choose another name")
     _differ("input", [entry.name for entry in face.inputs])

@@ -144,7 +144,7 @@ class Face:
     `passes` are those that a frame always has, `variable` those that depend on parameters. A `temporal` node looks at
     earlier frames, one that `looks_ahead` at later ones as well, unless a parameter has one of the values under which
     each frame stands `alone`. Where `weights_optional`, it can do without some. `module` is where its engine is, `file`
-    the face's own file.
+    the face's own file, `history` what changed with each version up to this one.
     """
 
     id: str
@@ -163,6 +163,7 @@ class Face:
     weights_optional: bool = False
     variable: tuple[Pass, ...] = ()
     file: str = ""
+    history: Mapping[int, str] = field(default_factory=dict)
 
     def passes_for(self, params: Mapping[str, Any]) -> tuple[Pass, ...]:
         """The passes of a frame with these parameters: the fixed ones and those of each name that is asked for.

@@ -27,6 +27,7 @@ from nodes.faces.keys import (
     in_few_words,
     named,
     nearest,
+    notes_by_number,
     numbers,
     optional_text,
     prose,
@@ -45,6 +46,7 @@ _FACE: Mapping[str, Key] = {
     "label": Key(prose, needed=True),
     "group": Key(prose, needed=True),
     "version": Key(whole(1), needed=True),
+    "history": Key(notes_by_number),
     "description": Key(prose, needed=True),
     "inputs": Key(entries, needed=True),
     "parameters": Key(entries, needed=True),
@@ -141,6 +143,7 @@ def _face(path: Path, document: Any) -> Face:
         alone=values.get("alone", {}),
         weights_optional=values.get("weights") == "optional",
         variable=tuple(entry for entry in passes if entry.each),
+        history=values.get("history", {}),
         file=str(path),
     )
     face_checks.check(face, mentioned & {parameter.name for parameter in every})

@@ -121,6 +121,13 @@ def words_by_name(value: Any) -> dict[str, tuple[Any, ...]]:
     return {name: tuple(one) if isinstance(one, list) else (one,) for name, one in value.items()}
 
 
+def notes_by_number(value: Any) -> dict[int, str]:
+    """Versions and what came with each."""
+    if not isinstance(value, dict) or not value or not all(type(number) is int for number in value):
+        raise Wrong("versions, each with what changed: {1: The node.}")
+    return {number: prose(note) for number, note in value.items()}
+
+
 def entries(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise Wrong("a list ([] for none)")

@@ -54,6 +54,8 @@ def manual(face: Face) -> str:
     for result in face.passes:
         channels = ", ".join(f"{result.layer}.{c}" if result.layer else c for c in result.channels)
         lines += [f"  {result.name}  ({channels})", _wrapped(result.hint, 6)]
+    if face.history:
+        lines += ["", "Versions", *(_wrapped(f"{number}: {note}", 2) for number, note in face.history.items())]
     return "\n".join(lines)
 
 

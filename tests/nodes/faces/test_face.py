@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from nodes import catalogue
 from nodes.errors import ParameterError
+from plugin.cli.nodes import manual
 
 FACES = catalogue.all_faces()
 
@@ -22,6 +23,13 @@ def test_every_face_keeps_the_contract(node):
         for other, values in parameter.enabled_by.items():
             for value in values:
                 node.parameter(other).parse(value)
+
+
+@pytest.mark.parametrize("node", FACES, ids=lambda f: f.id)
+def test_the_manual_tells_what_changed_with_each_version(node):
+    if node.version > 1 or node.history:
+        assert list(node.history) == list(range(1, node.version + 1))
+        assert f"\n\nVersions\n  1: {node.history[1]}\n" in manual(node) + "\n"
 
 
 @pytest.mark.parametrize(
