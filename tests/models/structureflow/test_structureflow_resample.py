@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,14 +27,13 @@ def test_reference_case(path: Path) -> None:
         torch.testing.assert_close(result, wanted, rtol=0, atol=1e-8 if name == "k4_smallsigma" else 1e-12)
 
 
-def literal(image: Tensor, flow: Tensor, kernel_size: int, sigma: float, dilation: int = 1, rows: int = -1) -> Tensor:
-    """The fact sheet's formula, pixel by pixel and tap by tap: image [C,h,w], flow [2,H,W]; `rows` of the result."""
+def literal(image: Tensor, flow: Tensor, kernel_size: int, sigma: float, dilation: int = 1) -> Tensor:
+    """The fact sheet's formula, pixel by pixel and tap by tap: image [C,h,w], flow [2,H,W]."""
     height, width = image.shape[1:]
-    rows = flow.shape[1] if rows < 0 else rows
     pixels = image.movedim(0, -1)
     gauss = lambda t: math.exp(-t * t / (2 * sigma * sigma or 1e-8))  # noqa: E731
     result = []
-    for y in range(rows):
+    for y in range(flow.shape[1]):
         for x in range(flow.shape[2]):
             xf, yf = x + flow[0, y, x].item(), y + flow[1, y, x].item()
             left, top = math.floor(xf), math.floor(yf)
@@ -50,7 +47,7 @@ def literal(image: Tensor, flow: Tensor, kernel_size: int, sigma: float, dilatio
                     pixel = pixels[min(max(row, 0), height - 1), min(max(column, 0), width - 1)]
                     total, weights = total + weight * pixel, weights + weight
             result.append(total / (weights or 1e-8))
-    return torch.stack(result).view(rows, flow.shape[2], -1).movedim(-1, 0)
+    return torch.stack(result).view(flow.shape[1], flow.shape[2], -1).movedim(-1, 0)
 
 
 def example(batch: int = 2, channels: int = 3) -> tuple[Tensor, Tensor]:
@@ -128,24 +125,3 @@ def test_wrong_input_is_refused() -> None:
         resample2d(image, flow, 1, 2.0)
     with pytest.raises(ValueError, match=r"flow of \[2, 3, 6, 8\] must be \[2,2,H,W\]; it is \[1, 2, 5, 7\]\."):
         resample2d(image, flow[:1], 4, 2.0)
-
-
-@pytest.mark.parametrize(("channels", "side", "kernel_size", "sigma"), [(3, 256, 4, 2.0), (128, 64, 16, 4.0)])
-def test_is_much_faster_than_the_literal_formula(channels: int, side: int, kernel_size: int, sigma: float) -> None:
-    """A 256x256 picture, and the features the network resamples for one; of the literal formula one row is timed."""
-    image = reference.hashed("image", 1, channels, side, side)
-    flow = (reference.hashed("flow", 1, 2, side, side) - 0.5) * 20
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        fast = min(cpu_seconds(lambda: resample2d(image, flow, kernel_size, sigma)) for _ in range(3))
-        slow = cpu_seconds(lambda: literal(image[0], flow[0], kernel_size, sigma, rows=1)) * side
-    finally:
-        torch.set_num_threads(threads)
-    assert slow > 20 * fast, f"{slow:.2f} s against {fast:.3f} s"
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
