@@ -28,6 +28,7 @@ def carafe(features: Tensor, masks: Tensor, kernel_size: int, group_size: int, s
     rows than two kernels, or under 0.5 MB, it may be more.
 
     Example:
+        >>> import torch
         >>> x, kernels = torch.rand(1, 8, 4, 6), torch.rand(1, 25, 8, 12).softmax(1)
         >>> carafe(x, kernels, kernel_size=5, group_size=1, scale_factor=2).shape
         torch.Size([1, 8, 8, 12])

@@ -21,6 +21,10 @@ def membrane(values: Floats, known: Mask) -> Floats:
     """`values` `[h,w,C]` where `known` `[h,w]`, and elsewhere a surface without bumps through them; any range.
 
     Beyond the picture's border nothing pulls. Raises ValueError if nothing is known.
+
+    >>> values = np.array([[[0], [9], [9], [9], [4]]], np.float32)
+    >>> membrane(values, np.array([[True, False, False, False, True]]))[0, :, 0].round(2).tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0]
     """
     if not known.any():
         raise ValueError("a membrane needs a pixel to hang on")

@@ -17,6 +17,10 @@ def too_short(
     found: (h, w), the pixels of all pieces; pixels that touch, also by a corner, are one piece. kinds: (h, w), what
     each pixel is taken for, an index into `shortest`, which says how many pixels the diagonal of a piece's bounding box
     must have. A pixel outside `found`, such as one of a soft rim, belongs to the piece nearest to it.
+
+    >>> found = np.array([[1, 1, 1, 0, 0, 1]], bool)
+    >>> too_short(found, np.zeros((1, 6), int), [3.0])[0].tolist()
+    [False, False, False, False, True, True]
     """
     if not found.any():
         return np.zeros_like(found)

@@ -35,7 +35,11 @@ class Tile(NamedTuple):
 
 
 def spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
-    """Spans of `tile` pixels that cover 0..length - 1 and overlap by at least `overlap`; one where the length fits."""
+    """Spans of `tile` pixels that cover 0..length - 1 and overlap by at least `overlap`; one where the length fits.
+
+    >>> spans(96, 64, 16)
+    [(0, 64), (32, 96)]
+    """
     if length <= tile:
         return [(0, length)]
     step = max(GRID, (tile - overlap) // GRID * GRID)

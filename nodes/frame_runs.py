@@ -100,7 +100,11 @@ def frames_there(inputs: Inputs, name: str) -> Sequence[int]:
 
 
 def held(frames: Sequence[int], frame: int) -> int:
-    """The one of ascending `frames` that is shown at `frame`: itself, else the nearest earlier, else the first."""
+    """The one of ascending `frames` that is shown at `frame`: itself, else the nearest earlier, else the first.
+
+    >>> held([1, 11, 21], 15), held([1, 11, 21], -3)
+    (11, 1)
+    """
     return frames[max(bisect_right(frames, frame) - 1, 0)]
 
 

@@ -32,7 +32,11 @@ SMALLEST = 2.0**-14
 
 
 def srgb_encode(linear: Tensor) -> Tensor:
-    """The sRGB curve (IEC 61966-2-1) of values in 0..1."""
+    """The sRGB curve (IEC 61966-2-1) of values in 0..1.
+
+    >>> srgb_encode(torch.tensor([0.0, 0.18, 1.0])).mul(255).round().tolist()
+    [0.0, 118.0, 255.0]
+    """
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
 
 
@@ -72,7 +76,11 @@ def _without_smallest(stored: Tensor) -> Tensor:
 
 
 def without_smallest(pixels: Pixels) -> Pixels:
-    """Pixels without those that are 0 to a network, see `SMALLEST`; the array itself where there are none."""
+    """Pixels without those that are 0 to a network, see `SMALLEST`; the array itself where there are none.
+
+    >>> without_smallest(np.array([1e-5, -1e-5, 0.5], np.float32)).tolist()
+    [0.0, 0.0, 0.5]
+    """
     small = (np.abs(pixels) < SMALLEST) & (pixels != 0)
     return np.where(small, np.float32(0), pixels) if small.any() else pixels
 
@@ -100,6 +108,10 @@ def premultiply(foreground: Tensor, alpha: Tensor, space: ColourSpace = LINEAR_R
     """`[1,4,H,W]`: the foreground's light times alpha, in the foreground's `space`, and alpha.
 
     No light at all where alpha is 0, whatever the foreground holds there; see `association.multiplied`.
+
+    >>> grey, alpha = torch.full((1, 3, 1, 2), 0.5), torch.tensor([[[[1.0, 0.25]]]])
+    >>> premultiply(grey, alpha)[0, :, 0].tolist()
+    [[0.5, 0.125], [0.5, 0.125], [0.5, 0.125], [1.0, 0.25]]
     """
     if space.transfer == "linear":
         colours = torch.where(alpha > 0, foreground * alpha, torch.zeros_like(foreground))
@@ -118,7 +130,11 @@ def settle(alpha: Tensor) -> Tensor:
 
 
 def settled(alpha: Pixels) -> Pixels:
-    """`settle` for arrays."""
+    """`settle` for arrays.
+
+    >>> settled(np.array([0.5, 0.99999, 1e-9], np.float32)).tolist()
+    [0.5, 1.0, 0.0]
+    """
     return np.where(alpha >= ROUNDS_TO_1, np.float32(1), np.where(alpha <= ROUNDS_TO_0, np.float32(0), alpha))
 
 
@@ -152,7 +168,14 @@ def mask_pixels(frame: Frame, window: Window) -> Pixels:
 
 
 def place(pixels: Pixels, have: Window, want: Window, edge: bool) -> Pixels:
-    """`pixels` `[H,W,C]` of the window `have`, cut or continued to `want`: by border pixels if `edge`, else by 0."""
+    """`pixels` `[H,W,C]` of the window `have`, cut or continued to `want`: by border pixels if `edge`, else by 0.
+
+    >>> row = np.array([[[1], [2], [3]]], np.float32)
+    >>> place(row, Window(0, 0, 3, 1), Window(1, 0, 4, 1), edge=True)[0, :, 0].tolist()
+    [2.0, 3.0, 3.0, 3.0]
+    >>> place(row, Window(0, 0, 3, 1), Window(-1, 0, 3, 1), edge=False)[0, :, 0].tolist()
+    [0.0, 1.0, 2.0]
+    """
     if have == want:
         return pixels
     if have.empty:

@@ -26,6 +26,7 @@ SLOW = (
     "weights/test_weights_hostile",
     "weights/test_weights_node",
     "weights/test_weights_worker",
+    "test_examples",
     "test_structure",
 )
 

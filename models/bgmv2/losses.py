@@ -46,7 +46,12 @@ def refine_loss(
 
 
 def sobel(x: Tensor) -> Tensor:
-    """Gradient magnitude sqrt(gx^2 + gy^2 + 1e-6) of each channel: 3x3 Sobel kernels / 8, borders replicated."""
+    """Gradient magnitude sqrt(gx^2 + gy^2 + 1e-6) of each channel: 3x3 Sobel kernels / 8, borders replicated.
+
+    >>> ramp = torch.arange(5.0).expand(1, 1, 3, 5)
+    >>> sobel(ramp)[0, 0, 1].tolist()
+    [0.5..., 1.0..., 1.0..., 1.0..., 0.5...]
+    """
     x = F.pad(x.to(torch.promote_types(x.dtype, torch.float32)), (1, 1, 1, 1), mode="replicate")
     across, down = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
     gx = (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]) / 8

@@ -56,8 +56,8 @@ class HighReceptiveFieldLoss(nn.Module):
     ResNet-50 for ADE20K, whose encoder file fits; so does a ResNet-50 of torchvision.
 
     Example:
-        >>> loss = HighReceptiveFieldLoss.from_file("encoder_epoch_20.pth")
-        >>> loss(torch.rand(1, 3, 256, 256), torch.rand(1, 3, 256, 256)).shape
+        >>> loss = HighReceptiveFieldLoss(DilatedResNet50().state_dict())
+        >>> loss(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)).shape
         torch.Size([])
     """
 

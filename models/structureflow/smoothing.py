@@ -15,6 +15,10 @@ def smooth(
 
     picture and result: [B,C,H,W] in 0..1.  `sigma` is the size of texture in pixels, `sharpness` the difference of
     neighbours below which there is no edge; the defaults are those StructureFlow was trained with.
+
+    >>> grain = torch.rand(1, 1, 32, 32) * 0.1
+    >>> bool(smooth(grain).std() < 0.5 * grain.std())
+    True
     """
     target = picture.to(torch.promote_types(picture.dtype, torch.float32))
     result = target

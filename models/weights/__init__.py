@@ -5,7 +5,9 @@ Nothing that a weights file contains is ever run.
 
 Example:
     >>> from models import weights
-    >>> ref = weights.resolve("rvm_mobilenetv3")
+    >>> ref = weights.resolve("video_matte_mobilenetv3")
+    >>> ref.state, ref.network
+    ('bundled', 'rvm')
     >>> model = weights.build(ref)
 """
 

@@ -245,7 +245,11 @@ class Face:
 
 
 def comma_separated(text: str) -> list[str]:
-    """The names in a text that separates them by commas."""
+    """The names in a text that separates them by commas.
+
+    >>> comma_separated("wire, marker,")
+    ['wire', 'marker']
+    """
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -259,6 +263,9 @@ def layer_names(names: Sequence[str], taken: Collection[str] = ()) -> dict[str, 
     """A layer for each name, all different and none of those that are `taken`: a number is added where need be.
 
     Names that differ only in capitals, spaces, hyphens and underscores are one; the first stands for all.
+
+    >>> layer_names(["traffic light", "Traffic-Light", "car"], taken=["car"])
+    {'traffic light': 'traffic_light', 'car': 'car_2'}
     """
     layers: dict[str, str] = {}
     used = {layer.casefold() for layer in taken}

@@ -19,6 +19,11 @@ def multiplied(colour: Pixels, alpha: Pixels, space: ColourSpace) -> Pixels:
 
     What is multiplied is light, so that the result, made linear, can be laid over anything: for a curve f the values
     are f(alpha x light). Colour is bit for bit itself where alpha is 1, and stands for no light where alpha is 0.
+
+    >>> from nodes.footage.colour.space import LINEAR_REC709
+    >>> colour, alpha = np.full((1, 2, 3), 0.5, np.float32), np.array([[[1], [0.5]]], np.float32)
+    >>> multiplied(colour, alpha, LINEAR_REC709)[0].tolist()
+    [[0.5, 0.5, 0.5], [0.25, 0.25, 0.25]]
     """
     if space.transfer == "linear":
         return np.where(alpha > 0, colour * alpha, np.float32(0))

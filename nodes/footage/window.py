@@ -42,7 +42,14 @@ class Window:
         return Window(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)
 
     def slices_in(self, outer: Window) -> tuple[slice, slice]:
-        """Rows and columns of this window inside an array that holds `outer`; it must lie within `outer`."""
+        """Rows and columns of this window inside an array that holds `outer`; it must lie within `outer`.
+
+        >>> print(Window(0, 0, 1920, 1080).intersect(Window(-20, 100, 40, 2000)))
+        20x980+0+100
+
+        >>> print(Window(0, 0, 10, 10).union(Window(-5, 2, 10, 20)))
+        15x22-5+0
+        """
         return (
             slice(self.y - outer.y, self.bottom - outer.y),
             slice(self.x - outer.x, self.right - outer.x),

@@ -56,8 +56,8 @@ def current() -> Course:
 def spoken(seconds: float) -> str:
     """A duration as one says it.
 
-    >>> [spoken(4), spoken(100), spoken(5000)]
-    ['4 s', '2 min', '1 h 23 min']
+    >>> [spoken(4), spoken(100), spoken(6000)]
+    ['4 s', '2 min', '1 h 40 min']
     """
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -110,7 +110,11 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def iou(said: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks; 1 where both are empty."""
+    """Intersection over union of two masks; 1 where both are empty.
+
+    >>> iou(np.array([True, True, False]), np.array([True, False, False]))
+    0.5
+    """
     either = int((said | truth).sum())
     return float((said & truth).sum() / either) if either else 1.0
 

@@ -1,9 +1,10 @@
 """Opens weights files of every format users bring, without running anything that is in them.
 
 Example:
-    >>> with open_checkpoint(Path("rvm_mobilenetv3.pth")) as checkpoint:
+    >>> from models.weights import registry
+    >>> with open_checkpoint(registry.BUNDLED / "inpaint_detail.safetensors") as checkpoint:
     ...     checkpoint.format, len(checkpoint.arrays)
-    ('PyTorch', 380)
+    ('safetensors', 285)
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ def from_xyz_d65() -> _Array:
 
 
 def luminance_weights(chromaticities: Sequence[float]) -> tuple[float, float, float]:
-    """How much red, green and blue contribute to luminance; they sum to one. Raises ValueError like to_rec709."""
+    """How much red, green and blue contribute to luminance; they sum to one. Raises ValueError like to_rec709.
+
+    >>> [round(weight, 4) for weight in luminance_weights(REC709)]
+    [0.2126, 0.7152, 0.0722]
+    """
     weights = _to_xyz(chromaticities)[1]
     return float(weights[0]), float(weights[1]), float(weights[2])
 

@@ -20,6 +20,9 @@ def decode(pixels: Pixels, transfer: str) -> Pixels:
 
     Above 1 the curves go on; below 0 they are mirrored at the origin (cineon goes on instead). Raises ValueError for
     an unknown curve.
+
+    >>> decode(np.array([0.5, 1.0, -0.5], np.float32), "srgb").round(3).tolist()
+    [0.214..., 1.0, -0.214...]
     """
     if transfer == "linear":
         return pixels

@@ -98,7 +98,11 @@ def written_like(attributes: Mapping[str, Attribute], bit_depth: str) -> str:
 
 
 def keeps_pixels(text: str, bit_depth: str) -> bool:
-    """Whether files of this compression hold the pixels exactly, whatever the source is."""
+    """Whether files of this compression hold the pixels exactly, whatever the source is.
+
+    >>> keeps_pixels("zip:4", "half"), keeps_pixels("dwaa", "half")
+    (True, False)
+    """
     name, _ = parse(text)
     return name in BY_NAME and bit_depth in BY_NAME[name].lossless
 

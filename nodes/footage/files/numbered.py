@@ -44,6 +44,9 @@ def numbered(path: str) -> Numbered | None:
 
     Of several numbers the last counts that other files differ in, else the last. Raises FootageError for a folder that
     cannot be read.
+
+    >>> numbered("shot_v012.1001.exr"), numbered("clean_v012.exr")
+    (Numbered(pattern='shot_v012.####.exr', frame=1001, others=0), None)
     """
     folder, name = os.path.split(path)
     stem = name.rpartition(".")[0] or name

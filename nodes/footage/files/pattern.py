@@ -33,7 +33,11 @@ _UNKNOWN = re.compile(
 
 
 def places(text: str) -> tuple[PatternPart, ...]:
-    """The parts of a pattern. Raises FootageError for a way of writing the frame that has no meaning here."""
+    """The parts of a pattern. Raises FootageError for a way of writing the frame that has no meaning here.
+
+    >>> places("shot.####.%V.exr")
+    (('text', 'shot.', 0), ('frame', '####', 4), ('text', '.', 0), ('view', '%V', 0), ('text', '.exr', 0))
+    """
     start = text.rfind("/") + 1
     name = text[start:]
     own = _found(_OWN, name)
