@@ -114,13 +114,6 @@ def test_no_plate_and_a_plate_of_another_size_are_sentences():
         render("BackgroundMatte", 1, inputs, device())
 
 
-def test_a_backbone_that_the_weights_are_not_is_a_sentence():
-    with pytest.raises(
-        ParameterError, match="'backbone' is resnet50, but the weights 'mine' were trained for mobilenetv2: set"
-    ):
-        render("BackgroundMatte", 1, shot(), device(), backbone="resnet50", weights="mine")
-
-
 def test_short_of_memory_it_steps_down_and_says_so():
     short = device()
     short.out_of_memory = 1
