@@ -70,6 +70,8 @@ def _nodes() -> str:
 
 
 def _weights_of(node: str) -> Callable[[], str]:
+    if made_by := registry.node(node).made_by:
+        return lambda: f"yours, from {made_by}"
     return lambda: weights.default_for(node).summary()
 
 

@@ -29,6 +29,7 @@ NETWORKS: dict[str, str] = {
     "hrnet_v1": "models.hrnet_ocr:HRNetV1",
     "hrnet_v2": "models.hrnet_ocr:HRNetV2",
     "hrnet_v2p": "models.hrnet_ocr:HRNetV2p",
+    "learned": "models.learning.network:LearnedNetwork",
     "carafe_pack": "models.carafe:CarafePack",
 }
 

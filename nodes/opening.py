@@ -65,12 +65,12 @@ def reading(face: Face, entry: Input, params: Mapping[str, Any], connected: Coll
         layer=params["layer"] if main else params.get(named, ""),
         missing=params["missingFrames"],
         input_space=params.get(space_parameter(face, entry), "auto"),
-        kind="mask" if mask else "plate",
+        kind=entry.kind,
         view=params.get("view", ""),
         needs_view=main,
         offset=0 if main else params.get(entry.setting("Offset"), 0),
         unsaid_space="auto" if main or mask else params["inputSpace"],
-        numbered=main and not params.get("stillSource", False),
+        numbered=entry.kind == "either" or (main and not params.get("stillSource", False)),
         alpha="premultiplied" if taken else params["alpha"] if main else params.get(entry.setting("Alpha"), "auto"),
     )
 
@@ -79,6 +79,8 @@ def space_parameter(face: Face, entry: Input) -> str:
     """The name of the parameter that says which colour space an input is in."""
     if entry is face.inputs[0]:
         return "inputSpace"
+    if entry.kind == "either":
+        return entry.setting("Space")
     return "maskSpace" if entry.kind == "mask" else "plateSpace"
 
 

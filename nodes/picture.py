@@ -104,6 +104,19 @@ def rebuild_foreground(proxy: Proxy, answer: Tensor, alpha: Tensor, plate: Proxy
     return torch.where(alpha >= 1, proxy.stored, _from_linear(light, proxy.colour))
 
 
+def rebuild_changed(proxy: Proxy, answer: Tensor, weight: Tensor) -> Tensor:
+    """The picture `[1,3,H,W]` in the source's own colour space, with a network's `answer` where `weight` is 1.
+
+    `answer` is display-encoded in 0..1. Where `weight` `[1,1,H,W]` is 0 the result *is* the source, bit for bit. Light
+    above the proxy's range stays in the measure in which the answer is as bright as the proxy.
+    """
+    seen, wanted = srgb_decode(proxy.shown), srgb_decode(answer)
+    beyond = proxy.light - seen / proxy.gain
+    light = wanted / proxy.gain + beyond * (wanted / seen.clamp_min(1e-6)).clamp(0, 1)
+    mixed = proxy.light + (light - proxy.light) * weight
+    return torch.where(weight > 0, _from_linear(mixed, proxy.colour), proxy.stored)
+
+
 def premultiply(foreground: Tensor, alpha: Tensor, space: ColourSpace = LINEAR_REC709) -> Tensor:
     """`[1,4,H,W]`: the foreground's light times alpha, in the foreground's `space`, and alpha.
 

@@ -5,6 +5,7 @@ import pytest
 # Rooms and files in which most of the time goes; the rest answers in about a minute.
 SLOW = (
     "hosts/",
+    "learning/test_learn_command",
     "measuring/",
     "models/hrnet_ocr/",
     "models/structureflow/",

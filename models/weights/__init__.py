@@ -19,7 +19,7 @@ from models.weights.fit import fit
 from models.weights.formats.checkpoint import load_state_dict, open_checkpoint
 from models.weights.identify import Guess, identify
 from models.weights.importing import Imported, import_file, save
-from models.weights.loading import build, complete, load_model_weights
+from models.weights.loading import build, complete, load_model_weights, load_remembered
 from models.weights.reference import WeightsRef, choose, default_for, other_half, resolve
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "identify",
     "import_file",
     "load_model_weights",
+    "load_remembered",
     "load_state_dict",
     "open_checkpoint",
     "other_half",

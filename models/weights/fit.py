@@ -161,7 +161,7 @@ def _renamed(arrays: Mapping[str, Shaped], network: str) -> _Renamed:
 
 def _left_over(arrays: _Renamed, guess: Guess, wanted: Mapping[str, Any], network: str) -> list[str]:
     known = registry.networks().get(network)
-    starts = (*_IGNORED_STARTS, *(known.extras if known else ()))
+    starts = (*_IGNORED_STARTS, *((*known.extras, *known.remembers) if known else ()))
     others = [copy.prefix for copy in copies(arrays, network, guess.options) if copy.share >= A_COPY]
     beside = tuple(prefix for prefix in others if prefix.startswith(guess.prefix) and prefix != guess.prefix)
     left = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from models.weights.errors import WeightsError
 from models.weights.fit import KeyPlan, fitted_arrays, fitting_network, key_plan
 from models.weights.formats.arrays import ITEM_SIZE
 from models.weights.formats.checkpoint import Checkpoint, open_checkpoint
-from models.weights.formats.safetensors_file import layout_order, write_safetensors
+from models.weights.formats.safetensors_file import CARD, layout_order, write_safetensors
 from models.weights.header import check_options, options_in
 from models.weights.identify import Guess, describe, seems_to_be, signature, values_taken
 from models.weights.reference import WeightsRef, resolve
@@ -75,8 +75,9 @@ def import_file(
 def save(path: Path, state: Mapping[str, Tensor], network: str, options: Mapping[str, Any], **about: str) -> str:
     """Write weights of a network as the house's safetensors, in one piece, and return the file's sha256.
 
-    `about` are further texts for the header, such as licence="Apache-2.0" or source="cleanplate train ...". The same
-    arguments always give the same bytes. Raises WeightsError if the tensors are not the network's, or not finite.
+    What the network `remembers` beside its own tensors is written as it is. `about` are further texts for the header,
+    such as licence="Apache-2.0" or source="cleanplate train ...". The same arguments always give the same bytes. Raises
+    WeightsError if the tensors are not the network's, or not finite.
     """
     try:
         fitting = key_plan(state, network, options, path.name)
@@ -84,8 +85,9 @@ def save(path: Path, state: Mapping[str, Tensor], network: str, options: Mapping
         raise WeightsError(f"{path.name} cannot be written: {error}") from None
     dtypes = {key: str(state[source].dtype).removeprefix("torch.") for key, source in fitting.takes.items() if source}
     metadata = {"format": "pt", "network": network, "options": _json(options), **about}
+    beside = {key: _kept_type(value, key, path.name) for key, value in state.items() if _remembers(network, key)}
     with store.replacing(path) as file:
-        _write_tensors(file, fitting, dtypes, metadata, state.__getitem__, path.name)
+        _write_tensors(file, fitting, dtypes, metadata, state.__getitem__, path.name, beside)
     return hashes.sha256(path)
 
 
@@ -97,7 +99,7 @@ def _understand(checkpoint: Checkpoint, entry: Entry | None) -> tuple[Guess, dic
         if options is not None:
             check_options(header["network"], options, checkpoint.label)
             known = ("licence", "terms", "source", "source_sha256")
-            kept: dict[str, str] = {key: header[key] for key in known if key in header}
+            kept = {key: text for key, text in header.items() if key in known or key.startswith(CARD)}
             return Guess(header["network"], options, "", 1.0, len(checkpoint.arrays)), kept
     guess = fitting_network(checkpoint.arrays, checkpoint.label)
     if entry is not None and not _is(entry, guess):
@@ -158,8 +160,13 @@ def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name:
         raise WeightsError(f"{checkpoint.label} cannot be used: {error}") from None
     dtypes = {key: checkpoint.arrays[source].dtype for key, source in fitting.takes.items() if source}
     target = store.place(name)
+    beside = {
+        key: (array.dtype, tuple(array.shape))
+        for key, array in checkpoint.arrays.items()
+        if _remembers(guess.network, key)
+    }
     with store.replacing(target) as file:
-        _write_tensors(file, fitting, dtypes, metadata, checkpoint.tensor, checkpoint.label)
+        _write_tensors(file, fitting, dtypes, metadata, checkpoint.tensor, checkpoint.label, beside)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     store.write_json(
         target.with_suffix(".json"),
@@ -174,21 +181,43 @@ def _write(checkpoint: Checkpoint, guess: Guess, metadata: dict[str, str], name:
     )
 
 
+def _remembers(network: str, key: str) -> bool:
+    known = registry.networks().get(network)
+    return known is not None and key.startswith(known.remembers)
+
+
+def _kept_type(value: Tensor, key: str, label: str) -> tuple[str, tuple[int, ...]]:
+    dtype = str(value.dtype).removeprefix("torch.")
+    if dtype not in ITEM_SIZE:
+        raise WeightsError(f"{label} cannot be written: {key} is of the type {dtype}")
+    return dtype, tuple(value.shape)
+
+
 def _write_tensors(
-    file: IO[bytes], fitting: KeyPlan, dtypes: Mapping[str, str], metadata: Mapping[str, str], tensor: Any, label: str
+    file: IO[bytes],
+    fitting: KeyPlan,
+    dtypes: Mapping[str, str],
+    metadata: Mapping[str, str],
+    tensor: Callable[[str], Tensor],
+    label: str,
+    beside: Mapping[str, tuple[str, tuple[int, ...]]],
 ) -> None:
-    """One array in memory at a time: the layout is known beforehand."""
+    """One array in memory at a time: the layout is known beforehand. `beside` are types and shapes of what is kept."""
     from torch import uint8
 
     wanted = signature(fitting.network, fitting.options)
     half = {key for key, dtype in dtypes.items() if dtype == "float16"}
     types = {key: "float16" if key in half and dtype == "float32" else dtype for key, (_, dtype) in wanted.items()}
-    order = sorted(types.items(), key=layout_order)
-    layout = {key: (dtype, wanted[key][0]) for key, dtype in order}
+    shapes = {key: shape for key, (shape, _) in wanted.items()} | {key: shape for key, (_, shape) in beside.items()}
+    order = sorted({**types, **{key: dtype for key, (dtype, _) in beside.items()}}.items(), key=layout_order)
+    layout = {key: (dtype, shapes[key]) for key, dtype in order}
     assert all(dtype in ITEM_SIZE for _, dtype in order)
 
     def pieces() -> Iterator[memoryview]:
-        for _, value in fitted_arrays(fitting, tensor, label, order=list(layout)):
+        # What is kept beside the network is of any type and comes between its tensors in the file.
+        own = fitted_arrays(fitting, tensor, label, order=[key for key in layout if key not in beside])
+        for key in layout:
+            value = tensor(key) if key in beside else next(own)[1]
             yield value.detach().cpu().contiguous().reshape(-1).view(uint8).numpy().data
 
     write_safetensors(file, layout, metadata, pieces())

@@ -52,9 +52,20 @@ def load_model_weights(
     check_options(network, options or {}, ref.name)
     with open_checkpoint(ref.path) as checkpoint:
         tensors = _fitted(checkpoint, network, options or {})
-        checkpoint.file.seek(0)
-        if digest(checkpoint.file) != ref.sha256:
-            raise WeightsError(f"{ref.path} changed while it was being loaded; try again")
+        _check_unchanged(checkpoint, ref)
+    return tensors
+
+
+def load_remembered(ref: WeightsRef) -> dict[str, Tensor]:
+    """The tensors that a file holds beside its network's, which say what it remembers, on the CPU and as they are.
+
+    Raises WeightsError if the file has changed since it was found, or is spoilt.
+    """
+    known = registry.networks().get(complete(ref).network)
+    with open_checkpoint(ref.path) as checkpoint:
+        names = [name for name in checkpoint.arrays if known and name.startswith(known.remembers)]
+        tensors = {name: checkpoint.tensor(name) for name in names}
+        _check_unchanged(checkpoint, ref)
     return tensors
 
 
@@ -70,6 +81,12 @@ def build(ref: WeightsRef, options: Mapping[str, Any] | None = None) -> nn.Modul
     model = models.create(ref.network, **wanted)
     model.load_state_dict(tensors)
     return model
+
+
+def _check_unchanged(checkpoint: Checkpoint, ref: WeightsRef) -> None:
+    checkpoint.file.seek(0)
+    if digest(checkpoint.file) != ref.sha256:
+        raise WeightsError(f"{ref.path} changed while it was being loaded; try again")
 
 
 def _fitted(checkpoint: Checkpoint, network: str, options: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -76,7 +76,8 @@ class NetworkFacts:
     `mark` is part of a key that they have, `unless` one that they have not. What options a file was made with is told
     by its keys (`from_keys`: the first value whose text is part of one), by shapes (`from_shape`: a key, and the axis
     in brackets if it is not the first), or found by trying (`options`); values in `usual` go without saying.
-    `extras` are starts of keys that may be there and are not used, `rename` old key starts and what they are now.
+    `extras` are starts of keys that may be there and are not used, `remembers` of those that are not the network's and
+    stay in the file, `rename` old key starts and what they are now.
     """
 
     name: str
@@ -88,17 +89,22 @@ class NetworkFacts:
     from_shape: Mapping[str, str] = field(default_factory=dict)
     usual: Mapping[str, Any] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
+    remembers: tuple[str, ...] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class NodeWeights:
-    """`networks` a node can use, and the weights it looks for first when none are named."""
+    """`networks` a node can use, and the weights it looks for first when none are named.
+
+    `made_by` is the command that makes some, for a node that has none of its own.
+    """
 
     id: str
     command: str
     networks: tuple[str, ...]
     defaults: tuple[str, ...]
+    made_by: str = ""
 
 
 @functools.cache
@@ -128,7 +134,9 @@ def licences() -> dict[str, Licence]:
 @functools.cache
 def networks() -> dict[str, NetworkFacts]:
     """All networks whose files the house recognises."""
-    return {name: NetworkFacts(name, **_tuples(raw, "extras")) for name, raw in _document()["networks"].items()}
+    return {
+        name: NetworkFacts(name, **_tuples(raw, "extras", "remembers")) for name, raw in _document()["networks"].items()
+    }
 
 
 @functools.cache

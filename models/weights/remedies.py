@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.weights import registry, store
+from models.wording import setting
 
 
 def for_name(name: str) -> str:
@@ -21,6 +22,8 @@ def for_name(name: str) -> str:
 
 def for_node(node: registry.NodeWeights, options: Mapping[str, Any] | None, here: Sequence[str]) -> str:
     """Which command brings weights for a node, with these options; `here` are weights of its networks that are here."""
+    if node.made_by:
+        return f"{node.id} needs weights that you taught it: run {node.made_by}, then {setting('weights', 'FILE')}"
     published = [entry for entry in registry.entries().values() if entry.network in node.networks]
     fitting = [entry for entry in published if not entry.bundled and _has(entry, options)]
     which = " ".join(f"{key} {value}" for key, value in (options or {}).items())

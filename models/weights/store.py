@@ -148,10 +148,12 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        ours = folder() in (path.parent, *path.parent.parents)
+        remedy = f"{'set CLEANPLATE_HOME to' if ours else 'choose'} a folder you can write to"
         raise WeightsError(
             f"the disk of {path.parent} is full; nothing was changed"
             if full
-            else f"{path.parent} cannot be written ({error.strerror}); set CLEANPLATE_HOME to a folder you can write to"
+            else f"{path.parent} cannot be written ({error.strerror}); {remedy}"
         ) from None
 
 

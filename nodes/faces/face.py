@@ -13,6 +13,7 @@ from typing import Any
 
 from models import wording
 from nodes.errors import ParameterError
+from nodes.footage.picture import Kind
 
 ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 TYPES = ("float", "int", "bool", "choice", "string", "file")
@@ -22,7 +23,8 @@ LONGEST_LAYER = 200
 
 @dataclass(frozen=True)
 class Input:
-    """`option` is the command-line spelling; `kind` is `plate` (colour) or `mask` (one channel is used).
+    """`option` is the command-line spelling; `kind` is `plate` (colour), `mask` (one channel is used) or
+    `either` (the engine decides, and gets what files hold as it is stored).
 
     `alpha_of` names the input whose alpha is taken where nothing is connected.
     """
@@ -31,7 +33,7 @@ class Input:
     label: str
     option: str
     hint: str
-    kind: str = "plate"
+    kind: Kind = "plate"
     optional: bool = True
     alpha_of: str = ""
 

@@ -63,7 +63,7 @@ _INPUT: Mapping[str, Key] = {
     "label": Key(prose, needed=True),
     "option": Key(_OPTION, needed=True),
     "hint": Key(prose, needed=True),
-    "kind": Key(chosen("plate", "mask")),
+    "kind": Key(chosen("plate", "mask", "either")),
     "optional": Key(truth),
     "alpha_of": Key(optional_text),
 }

@@ -78,7 +78,7 @@ def holes_of(core: Mask, window: Window, within: Window, grow: float, feather: f
         if box.empty:
             continue
         around = _wider(box, reach)
-        weight = _weight(paint([(part, own)], around), grow, feather)[box.slices_in(around)]
+        weight = weight_around(paint([(part, own)], around), grow, feather)[box.slices_in(around)]
         inside = _bounds(weight > 0, box)
         if not inside.empty:
             holes.append(Hole(inside, np.ascontiguousarray(weight[inside.slices_in(box)])))
@@ -107,7 +107,8 @@ def distance_within(mask: Mask) -> Floats:
     return np.asarray(np.sqrt(np.rint(np.square(distance))), np.float32)
 
 
-def _weight(core: Mask, grow: float, feather: float) -> Floats:
+def weight_around(core: Mask, grow: float, feather: float) -> Floats:
+    """1 on `core` `[h,w]` and `grow` pixels around it, falling to exactly 0 over `feather` pixels more."""
     if grow == feather == 0 or not core.any():
         return core.astype(np.float32)
     distance = distance_within(~core)

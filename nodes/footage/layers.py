@@ -68,10 +68,12 @@ def pick_layer(parts: Sequence[FilePart], choice: Choice, views: Sequence[str], 
             raise FootageError(f"{path} has no layer {choice.layer!r}; it has {_list(named)}.")
         return Picked(_sources(found), view, tuple(notes))
     found, obvious = (_mask if choice.kind == "mask" else _main)(named)
+    if not found and choice.kind == "either":
+        found, obvious = _mask(named)
     if not found:
         raise FootageError(
             f"{path} has no main picture (channels R, G, B or Y); name one of its layers: {_list(named)}."
-            if choice.kind == "plate"
+            if choice.kind != "mask"
             else f"{path} has no channel that could be the mask; name one of its channels: {_list(named)}."
         )
     if not obvious and (rest := _labels(c for c in named if c not in found)):

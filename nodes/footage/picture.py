@@ -16,8 +16,8 @@ from nodes.footage.window import FARTHEST, WIDEST, Window
 MAX_FRAME_BYTES = 2_000_000_000
 
 
-# A mask is one channel of numbers, a plate a picture.
-Kind = Literal["plate", "mask"]
+# A mask is one channel of numbers, a plate a picture; either may be the one or the other, as it is stored.
+Kind = Literal["plate", "mask", "either"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ class Footage:
     is an error where one is asked for; otherwise it is the same for every view. `missing`: what a frame that is not
     on disk is: an error, the nearest earlier frame (else the first), or black. `input_space`: see `colour.identify`,
     which is told `unsaid_space` as well. `kind`: a `mask` is one channel, A (`mask_channel.as_mask`); its numbers are
-    no colours unless `input_space` names a space, from which they are decoded. `alpha`: whether colour is multiplied by
+    no colours unless `input_space` names a space, from which they are decoded; `either` is handed on as it is stored,
+    and who uses it decides which it is. `alpha`: whether colour is multiplied by
     it: `premultiplied`, `straight`, or `auto`, as the file says. `offset`: the frame n is the file's frame n + offset,
     wherever frames are counted here.
 
@@ -249,7 +250,7 @@ class Footage:
             self._colour(picture),
             metadata,
         )
-        return made if self.kind == "plate" else self._as_mask(made)
+        return self._as_mask(made) if self.kind == "mask" else made
 
     def _as_mask(self, picture: Frame) -> Frame:
         mask, note = as_mask(picture)

@@ -87,7 +87,7 @@ def array_footage(face: Face, given: Mapping[str, Any], params: Mapping[str, Any
             how = reading(face, entry, params)
             colour = identify_space({}, "", how.input_space, how.unsaid_space)
             frames = _frames(entry.name, given[entry.name], colour)
-            inputs[entry.name] = frames if entry.kind == "mask" else [linearised(frame) for frame in frames]
+            inputs[entry.name] = frames if entry.kind != "plate" else [linearised(frame) for frame in frames]
         elif not entry.optional:
             raise ParameterError(f"{face.command} needs {entry.name}: {entry.hint[0].lower()}{entry.hint[1:]}")
     main = face.inputs[0].name

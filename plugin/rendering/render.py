@@ -53,8 +53,8 @@ class ShotRender:
     def __init__(self, shot: Shot, worker: Worker, progress: Progress) -> None:
         self.shot, self.worker, self.progress = shot, worker, progress
         self.summary = Summary()
-        masks = [entry.name for entry in shot.face.inputs if entry.kind == "mask"]
-        self._source = FrameSource(shot.footage, masks, {entry.name: entry.label for entry in shot.face.inputs})
+        stored = [entry.name for entry in shot.face.inputs if entry.kind != "plate"]
+        self._source = FrameSource(shot.footage, stored, {entry.name: entry.label for entry in shot.face.inputs})
         self._records = Records(shot)
         self._claims = Claims()
         self._encoders = ThreadPoolExecutor(ENCODERS, "encode")

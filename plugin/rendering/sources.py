@@ -36,10 +36,10 @@ class FrameSource:
     """
 
     def __init__(
-        self, footage: Mapping[str, Footage], masks: Collection[str] = (), labels: Mapping[str, str] | None = None
+        self, footage: Mapping[str, Footage], stored: Collection[str] = (), labels: Mapping[str, str] | None = None
     ) -> None:
-        """`masks` names the inputs whose numbers are no colours; `labels` are what notes call the inputs."""
-        self._masks = frozenset(masks)
+        """`stored` names the inputs that are handed on as files hold them; `labels` are what notes call inputs."""
+        self._stored = frozenset(stored)
         self._labels = labels or {}
         self._footage = dict(footage)
         self._pool = ThreadPoolExecutor(DECODERS, "decode")
@@ -119,7 +119,7 @@ class FrameSource:
     def _decode(self, name: str, frame: int) -> Frame:
         try:
             decoded = self._footage[name].frame(frame)
-            return decoded if name in self._masks else linearised(decoded)
+            return decoded if name in self._stored else linearised(decoded)
         except CleanplateError:
             raise
         except Exception as error:

@@ -61,7 +61,7 @@ def test_pictures_become_scene_linear_and_masks_stay_numbers(tmp_path):
 
     cv2.imwrite(str(tmp_path / "half.png"), np.full((3, 4, 3), 128, np.uint8))
     still = Footage(str(tmp_path / "half.png"))
-    source = FrameSource({"Source": still, "InM": still}, masks=["InM"])
+    source = FrameSource({"Source": still, "InM": still}, stored=["InM"])
     assert source.frame("Source", 1).pixels[0, 0, 0] == pytest.approx(0.2158, abs=1e-3)
     assert source.frame("InM", 1).pixels[0, 0, 0] == pytest.approx(128 / 255, abs=1e-4)
     source.close()

@@ -14,6 +14,8 @@ from models.weights.errors import BadFile
 from models.weights.formats.arrays import ITEM_SIZE, MAX_ARRAYS, Storage, StoredArray, contiguous_stride, view
 
 MAX_HEADER = 4 << 20
+# What says how weights came about; of other texts nobody needs more than so many letters.
+CARD, LONGEST_TEXT = "card.", 2000
 _DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -130,6 +132,10 @@ def _plain(shape: tuple[Any, ...]) -> bool:
 
 
 def _texts(metadata: dict[Any, Any]) -> dict[str, str]:
-    """Texts fit to be shown on a terminal."""
+    """Texts fit to be shown on a terminal; a card's may be longer."""
     texts = ((key, " ".join(value.split())) for key, value in metadata.items() if isinstance(value, str))
-    return {key: value for key, value in texts if value.isprintable() and len(value) <= 2000}
+    return {
+        key: value
+        for key, value in texts
+        if value.isprintable() and (len(value) <= LONGEST_TEXT or key.startswith(CARD))
+    }

@@ -73,7 +73,7 @@ class FileInputs:
         if key not in self._frames:
             footage = self._footage[name]
             decoded = footage.frame(frame)
-            self._frames[key] = read = decoded if footage.kind == "mask" else linearised(decoded)
+            self._frames[key] = read = decoded if footage.kind != "plate" else linearised(decoded)
             if read.metadata.notes:
                 self._notes.setdefault(frame, {}).update(dict.fromkeys(read.metadata.notes))
             while len(self._frames) > KEPT:

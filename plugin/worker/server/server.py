@@ -22,6 +22,7 @@ from plugin.worker.device.accelerator import Accelerator
 from plugin.worker.device.threads import Threads
 from plugin.worker.protocol import identity
 from plugin.worker.protocol.connection import receive_now, send_now
+from plugin.worker.protocol.courtesy import Busy, lock_path
 from plugin.worker.protocol.fields import MOST_CLIENTS, MOST_MODELS, MOST_QUEUED, VERSION
 from plugin.worker.protocol.fitting import fitted
 from plugin.worker.protocol.messages import Hello, Refused, Render, Status, Welcome
@@ -51,7 +52,7 @@ class Server:
         self._build = build
         self._log_file = fitted(log_file)
         self._idle = idle
-        self._turns = Turns()
+        self._turns = Turns(Busy(lock_path(accelerator.name)))
         self._threads = Threads("job")
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()

@@ -13,13 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from plugin.worker.protocol.courtesy import Busy
+
 PATIENCE = 8
 # Who waits this long for others is told how many frames are ahead, and of changes not more often than this.
 WAIT_SECONDS, BETWEEN_SECONDS, LOOK_SECONDS = 2.0, 3.0, 0.5
 
 
 class Turns:
-    def __init__(self) -> None:
+    def __init__(self, busy: Busy | None = None) -> None:
+        """`busy` tells other processes while there are interactive places."""
+        self._busy = busy or Busy()
         self._changed = threading.Condition()
         self._lines: dict[tuple[object, bool], list[PlaceInLine]] = {}
         self._served: dict[tuple[object, bool], int] = {}
@@ -33,6 +37,8 @@ class Turns:
         with self._changed:
             self._lines.setdefault(place.line, []).append(place)
             self._served.setdefault(place.line, next(self._clock))
+            if interactive:
+                self._busy.begin()
         return place
 
     def wake(self) -> None:
@@ -65,6 +71,8 @@ class Turns:
             line = self._lines.get(place.line, [])
             if place in line:
                 line.remove(place)
+                if place.interactive:
+                    self._busy.end()
                 if not line:
                     del self._lines[place.line], self._served[place.line]
             if self._holder is place:

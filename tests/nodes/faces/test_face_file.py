@@ -88,7 +88,7 @@ WRONG = [
     (("inputs", 1, "option"), "source", "the option 'source' stands twice"),
     (("inputs", 1, "option"), "weights", "the option 'weights' stands twice"),
     (("inputs", 1, "option"), "--mask", "input 'Mask': 'option' must be a name of small letters"),
-    (("inputs", 1, "kind"), "matte", "input 'Mask': 'kind' must be one of plate, mask, not matte"),
+    (("inputs", 1, "kind"), "matte", "input 'Mask': 'kind' must be one of plate, mask, either, not matte"),
     (("inputs", 1, "hint"), None, "input 'Mask' lacks 'hint'"),
     (("parameters",), None, "a face lacks 'parameters'"),
     (("parameters", 0, "type"), "integer", "parameter 'size': 'type' must be one of float, int, bool, choice"),

@@ -1,0 +1,163 @@
+"""A shot to learn from: the source's frames as the network sees them, and the key frames that were painted for it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from models.learning.lesson import Lesson
+from nodes.errors import FootageError, FrameError, ParameterError
+from nodes.footage.colour.spaces import is_named
+from nodes.footage.files.frame_list import format_frames
+from nodes.footage.frame import Frame, Pixels
+from nodes.footage.linearise import linearised
+from nodes.footage.reader import Footage
+from nodes.learning.keys import CPU, Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
+from nodes.learning.region import EightBit, Region, as_bytes, reduced
+from nodes.picture import laid_on, make_proxy, to_pixels
+
+# Small pictures that stay in memory; at 960x540 these are a thousand.
+KEPT_BYTES = 1_600_000_000
+
+
+class LearningShot:
+    """`named` is what sentences call it; `keys` are opened as they are stored. Usable from several threads.
+
+    Raises FootageError where there are no files, ParameterError for key frames that none of its frames belongs to.
+    """
+
+    def __init__(self, named: str, source: Footage, keys: Footage, plate: Footage | None, exposure: float) -> None:
+        self.named, self.exposure = named, exposure
+        self._source, self._keys, self._plate = source, keys, plate
+        self.frames = source.frames()
+        if not self.frames:
+            raise ParameterError(f"{named} is one picture: name a shot such as shot.####.exr to learn from")
+        painted = _frames_of(keys)
+        there = set(self.frames)
+        self.key_frames = [frame for frame in painted if frame in there]
+        self.outside = [frame for frame in painted if frame not in there]
+        if not self.key_frames:
+            raise ParameterError(
+                f"no key frame lies in the shot: {keys.sequence.pattern} has the frames {_some(painted)}, "
+                f"{source.sequence.pattern} has {_some(self.frames)}"
+            )
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict[tuple[str, int], EightBit] = OrderedDict()
+
+    @functools.cached_property
+    def taught(self) -> Taught:
+        """What the key frames teach."""
+        return what_is_taught([frame for _, frame in self._painted])
+
+    @functools.cached_property
+    def region(self) -> Region:
+        """The format, and the overscan that both the source and its key frames have."""
+        shared = [key.data_window.intersect(source.data_window) for source, key in self._pairs]
+        return Region.around(self._pairs[0][0], shared)
+
+    def check_sizes(self) -> None:
+        """Looks at every frame's header. Raises FrameError for the first whose format is of another size."""
+        want = self._pairs[0][0].display_window
+        for frame in self.frames:
+            have = self._source.header(frame).display_window
+            if (have.width, have.height) != (want.width, want.height):
+                raise FrameError(
+                    f"frame {frame} of {self._source.sequence.pattern} is {have.width}x{have.height} and frame "
+                    f"{self.key_frames[0]} is {want.width}x{want.height}: a shot to learn from has one size"
+                )
+
+    def lesson(self, kind: TaughtKind) -> Lesson:
+        """The shot as it is taught. Raises FrameError for a key frame that does not fit its source."""
+        plate = None if self._plate is None else self._reader("plate", self._plate)
+        return Lesson(self.named, self.frames, self._reader("source", self._source), self._values(kind), plate)
+
+    def _values(self, kind: TaughtKind) -> dict[int, Pixels]:
+        values = {}
+        named = is_named(self._keys.input_space)
+        for frame, (source, key) in zip(self.key_frames, self._pairs, strict=True):
+            window = self.region.window_in(source)
+            if kind == "matte":
+                values[frame] = key_matte(as_matte(key, named), window)
+            else:
+                values[frame] = key_picture(key, self._small(source), window, self.exposure)
+        return values
+
+    @functools.cached_property
+    def _painted(self) -> list[tuple[int, Frame]]:
+        return [(frame, self._keys.frame(frame)) for frame in self.key_frames]
+
+    @functools.cached_property
+    def _pairs(self) -> list[tuple[Frame, Frame]]:
+        """Source and key of each frame with a key, laid on each other."""
+        pairs = []
+        for frame, key in self._painted:
+            source = linearised(self._source.frame(frame))
+            try:
+                pairs.append((source, laid_on("key", key, source)))
+            except FrameError as error:
+                raise FrameError(f"frame {frame}: {error}") from None
+        return pairs
+
+    def _reader(self, name: str, footage: Footage) -> Callable[[int], EightBit]:
+        return functools.partial(self._picture, name, footage)
+
+    def _picture(self, name: str, footage: Footage, frame: int) -> EightBit:
+        key = name, 0 if footage.sequence.is_still else frame
+        with self._lock:
+            if key in self._pictures:
+                self._pictures.move_to_end(key)
+                return self._pictures[key]
+        decoded = linearised(footage.frame(frame))
+        if name == "plate":
+            decoded = laid_on("clean plate", decoded, self._pairs[0][0])
+        made = as_bytes(self._small(decoded))
+        with self._lock:
+            self._pictures[key] = made
+            while len(self._pictures) > 1 and sum(one.nbytes for one in self._pictures.values()) > KEPT_BYTES:
+                self._pictures.popitem(last=False)
+        return made
+
+    def _small(self, frame: Frame) -> Pixels:
+        shown = to_pixels(make_proxy(frame, self.exposure, CPU).shown)
+        return reduced(shown, frame.data_window, self.region.window_in(frame), edge=True)
+
+
+def digest_of(lessons: Sequence[Lesson], kind: TaughtKind) -> str:
+    """Tells whether the same is taught: what was painted, over which pictures, among which frames."""
+    digest = hashlib.sha256(kind.encode())
+    for lesson in lessons:
+        digest.update(repr((lesson.name, list(lesson.frames), lesson.plate is not None)).encode())
+        for frame, key in lesson.keys.items():
+            digest.update(repr((frame, key.shape)).encode())
+            digest.update(np.ascontiguousarray(key).data)
+            digest.update(lesson.picture(frame).data)
+    return digest.hexdigest()
+
+
+def refuse_empty(lessons: Sequence[Lesson]) -> None:
+    """Raises ParameterError where no key frame of any shot shows anything."""
+    if all(is_black(key) for lesson in lessons for key in lesson.keys.values()):
+        frames = format_frames(frame for lesson in lessons for frame in lesson.keys)
+        raise ParameterError(f"the key frames ({frames[:120]}) are all black: there is nothing to learn from them")
+
+
+def _frames_of(keys: Footage) -> list[int]:
+    if keys.sequence.is_still:
+        raise ParameterError(
+            f"{keys.sequence.pattern} has no frame number in its name: call it such as roto.1001.exr, after the frame "
+            "that it is painted for"
+        )
+    frames = keys.frames()
+    if not frames:
+        keys.range()  # raises the sentence that names what is there
+        raise FootageError(f"No file matches {keys.sequence.pattern}.")
+    return frames
+
+
+def _some(frames: Sequence[int]) -> str:
+    return format_frames(frames)[:120]
