@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
+from nodes.footage.colour.space import Pixels as Pixels
 from nodes.footage.window import Window
-
-Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

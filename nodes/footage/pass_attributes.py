@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from nodes.footage import exr_attributes
 from nodes.footage.colour.output import with_colour
 from nodes.footage.colour.space import ColourSpace
 from nodes.footage.colour.spaces import identify_space
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.making import INPUTS, KEY
 from nodes.footage.exr.seal import SEAL
 from nodes.footage.frame import Frame

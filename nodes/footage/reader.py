@@ -13,10 +13,9 @@ import numpy as np
 
 from models.wording import setting
 from nodes.errors import FootageError, ParameterError
-from nodes.footage import oiio_input
+from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.colour.space import LINEAR_REC709, ColourSpace
 from nodes.footage.colour.spaces import by_name, identify_space, is_named
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.exr_reader import read_exr, views_of
 from nodes.footage.exr.header import is_exr
 from nodes.footage.files.frame_list import format_frames

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.metadata import Attribute
 from nodes.footage.timecode import of_text, shifted, to_text
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nodes.errors import ParameterError
+from nodes.footage import exr_attributes
 from nodes.footage.colour.space import LINEAR_REC709
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.header import DamagedHeader, read_header
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.metadata import SourceMetadata

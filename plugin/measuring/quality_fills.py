@@ -18,8 +18,8 @@ import torch
 
 from models import weights
 from models.membrane import membrane
+from models.training import metrics
 from models.training.data.holes import hole
-from models.training.evaluate import metrics
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
 from nodes.filling.networks import NETWORKS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from models.training import metrics
 from models.training.evaluate import bgmv2 as evaluate
-from models.training.evaluate import metrics
 from models.training.evaluate import rvm as evaluate_rvm
 from models.training.procedural import Composite
 from models.training.procedural.fields import Array

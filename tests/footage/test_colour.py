@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.footage import exr_attributes
 from nodes.footage.colour import ocio, primaries
 from nodes.footage.colour.names import OFFERED, all_names
 from nodes.footage.colour.space import LINEAR_REC709, SRGB, ColourSpace
 from nodes.footage.colour.spaces import by_name, from_linear_rec709, identify_space, to_linear_rec709
 from nodes.footage.colour.transfer import decode, encode
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.metadata import Attribute
 from nodes.opening import reading
 

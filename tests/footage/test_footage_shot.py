@@ -13,7 +13,7 @@ import pytest
 from footage_files import noise, write
 
 from nodes.errors import FootageError, ParameterError
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 from nodes.errors import FrameError, OutputError, ParameterError
 from nodes.faces.face import layer_names
-from nodes.footage import atomic_file
+from nodes.footage import atomic_file, exr_attributes
 from nodes.footage.colour.spaces import by_name
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.compression import KNOWN
 from nodes.footage.exr.encoder import to_half
 from nodes.footage.exr.header import read_header

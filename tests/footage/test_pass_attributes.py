@@ -12,9 +12,9 @@ from footage_files import frame_of, noise, write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodes.footage import exr_attributes
 from nodes.footage.colour import primaries
 from nodes.footage.colour.spaces import by_name
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.frame import Frame
 from nodes.footage.metadata import Attribute, SourceMetadata
 from nodes.footage.pass_attributes import HISTORY, MOST_BYTES, MOST_MAKINGS, attributes_of

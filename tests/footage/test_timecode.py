@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.metadata import Attribute
 from nodes.footage.standing_in import standing_in
 from nodes.footage.timecode import of_text, shifted, to_text

@@ -16,7 +16,7 @@ from shell import Shell
 
 import models
 from models import weights
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.exr.header import read_header
 from nodes.footage.frame import Frame
 from nodes.footage.metadata import SourceMetadata

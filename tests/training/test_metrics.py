@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.training.evaluate import metrics
+from models.training import metrics
 
 SQUARE = np.zeros((40, 40), np.float32)
 SQUARE[10:30, 10:30] = 1

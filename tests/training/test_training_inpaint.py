@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.training import metrics
 from models.training.data.folders import FolderPlates
 from models.training.data.holes import LARGEST, SMALLEST, hole, thin_hole
 from models.training.data.pool import FrameCut
-from models.training.evaluate import metrics
 from models.training.loop.trainer import Settings, Trainer
 from models.training.recipes import catalogue as recipes
 from models.training.recipes import inpaint

@@ -8,7 +8,7 @@ import pytest
 from local_engine import ArrayInputs, LocalDevice, picture, render
 
 from models import weights
-from models.training.evaluate import metrics
+from models.training import metrics
 from models.training.evaluate import rvm as evaluate_rvm
 from models.training.evaluate.bgmv2 import difference, key, load, matte, scene, tuned_keyer
 from plugin.demo import shot as demo_shot

@@ -17,7 +17,7 @@ import torch
 
 from models import weights
 from models.bgmv2 import MattingRefine
-from models.training.evaluate import metrics
+from models.training import metrics
 from models.training.procedural import Composite, background, composite, sprite
 from models.training.procedural.composites import Faults
 from models.training.procedural.fields import Array

@@ -19,12 +19,12 @@ import torch
 
 from models import weights
 from models.rvm import MattingNetwork
+from models.training import metrics
 from models.training.data import pool
 from models.training.data.clip_pool import ClipPool
 from models.training.data.clips import Clip
 from models.training.data.photometric import GREY
 from models.training.data.pool import FrameCut, Pool
-from models.training.evaluate import metrics
 from models.training.procedural.fields import Array
 
 HEIGHT, WIDTH = 720, 1280

@@ -20,8 +20,8 @@ from models.lama import LaMaDetail
 from models.membrane import membrane
 from models.training.data.holes import hole, thin_hole
 from models.training.data.pool import FrameCut
-from models.training.evaluate.metrics import similarity
 from models.training.loop.pictures import PictureRow
+from models.training.metrics import similarity
 from models.training.procedural.fields import Array
 
 OPTIONS: dict[str, int | str] = {"n_blocks": 4, "width": 24}

@@ -13,9 +13,8 @@ import OpenImageIO as oiio
 
 from nodes.footage.colour import primaries
 from nodes.footage.colour.names import known
-from nodes.footage.colour.space import ColourSpace
+from nodes.footage.colour.space import ColourSpace, Pixels
 from nodes.footage.colour.transfer import decode
-from nodes.footage.frame import Pixels
 
 # What profiles usually are; one that agrees with a space within the tolerance is that space, without its rounding.
 _USUAL = (

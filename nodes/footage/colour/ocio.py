@@ -11,8 +11,7 @@ import OpenImageIO as oiio
 
 from nodes.errors import ParameterError
 from nodes.footage.colour.primaries import AP0, AP1, to_rec709
-from nodes.footage.colour.space import ColourSpace
-from nodes.footage.frame import Pixels
+from nodes.footage.colour.space import ColourSpace, Pixels
 
 BUILT_IN = "ocio://default"
 CAMERAS = "ocio://studio-config-latest"  # the built-in configuration that has the cameras' spaces as well

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nodes.footage import exr_attributes
 from nodes.footage.colour.names import chromaticities_of
 from nodes.footage.colour.space import ColourSpace
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.metadata import Attribute
 
 _COLOUR = (

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from nodes.errors import ParameterError
+from nodes.footage import exr_attributes
 from nodes.footage.colour import icc, ocio, primaries
 from nodes.footage.colour.names import OFFERED, all_names, known
-from nodes.footage.colour.space import IDENTITY, LINEAR_REC709, SRGB, ColourSpace
+from nodes.footage.colour.space import IDENTITY, LINEAR_REC709, SRGB, ColourSpace, Pixels
 from nodes.footage.colour.transfer import decode, encode
-from nodes.footage.exr import attributes as exr_attributes
-from nodes.footage.frame import Pixels
 from nodes.footage.metadata import Attribute
 
 _FLOAT_FORMATS = ("openexr", "hdr", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nodes.footage.frame import Pixels
+from nodes.footage.colour.space import Pixels
 
 _F = np.float32
 _OFFSET = np.float32(10 ** ((95 - 685) / 300))  # Kodak's printing density: black at 95, white at 685, 0.002 per step

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import OpenImageIO as oiio
 
 from nodes.errors import FootageError
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.exr.header import LONG_NAMES, MAGIC, ExrHeader, parse_header
 from nodes.footage.exr.making import KEY
 from nodes.footage.exr.seal import SEAL, seal_of

@@ -7,9 +7,8 @@ import struct
 import numpy as np
 
 from nodes.errors import FootageError
-from nodes.footage import oiio_input
+from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.channel_names import FilePart
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.exr.compression import BY_NAME
 from nodes.footage.exr.header import DamagedHeader, ExrHeader, Part, read_header
 from nodes.footage.exr.luminance_chroma import to_rgb

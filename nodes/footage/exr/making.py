@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from nodes.footage.exr import attributes as exr_attributes
+from nodes.footage import exr_attributes
 from nodes.footage.exr import compression
 from nodes.footage.exr.header import MAGIC, CutHeader, DamagedHeader, parse_header
 from nodes.footage.metadata import Attribute

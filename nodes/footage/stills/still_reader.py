@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from nodes.errors import FootageError
-from nodes.footage import oiio_input
+from nodes.footage import exr_attributes, oiio_input
 from nodes.footage.channel_names import FilePart
 from nodes.footage.colour.stills import bits_of, colour_of, is_integer
-from nodes.footage.exr import attributes as exr_attributes
 from nodes.footage.layers import pick_layer
 from nodes.footage.metadata import Attribute
 from nodes.footage.picture import Choice, Picture, check_size
