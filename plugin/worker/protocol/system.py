@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import _posixshmem  # type: ignore[import-not-found]  # no stub knows it
+import contextlib
 import errno
 import fcntl
 import os
@@ -13,7 +14,7 @@ import secrets
 import socket
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from plugin.worker.protocol.schema import ProtocolError
 
@@ -25,6 +26,15 @@ _SOL_LOCAL, _LOCAL_PEERCRED, _LOCAL_PEERPID = 0, 1, 2
 _XUCRED = struct.Struct("=IIhxx16I")
 
 
+@contextlib.contextmanager
+def _closed_on_failure(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 class SealedMemory:
     """Linux: a memfd whose size is sealed."""
 
@@ -34,12 +44,9 @@ class SealedMemory:
     def create(size: int) -> int:
         """The descriptor of new zeroed memory of `size` bytes, a multiple of the page's, that nobody can resize."""
         descriptor = os.memfd_create("cleanplate", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
+        with _closed_on_failure(descriptor):
             os.ftruncate(descriptor, size)
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SealedMemory.FIXED | fcntl.F_SEAL_SEAL)
-        except BaseException:
-            os.close(descriptor)
-            raise
         return descriptor
 
     @staticmethod
@@ -68,11 +75,8 @@ class UnlinkedMemory:
     def create(size: int) -> int:
         """See `SealedMemory.create`."""
         descriptor = UnlinkedMemory._open_new()
-        try:
+        with _closed_on_failure(descriptor):
             os.ftruncate(descriptor, size)
-        except BaseException:
-            os.close(descriptor)
-            raise
         return descriptor
 
     @staticmethod
