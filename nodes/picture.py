@@ -108,11 +108,12 @@ def rebuild_changed(proxy: Proxy, answer: Tensor, weight: Tensor) -> Tensor:
     """The picture `[1,3,H,W]` in the source's own colour space, with a network's `answer` where `weight` is 1.
 
     `answer` is display-encoded in 0..1. Where `weight` `[1,1,H,W]` is 0 the result *is* the source, bit for bit. Light
-    above the proxy's range stays in the measure in which the answer is as bright as the proxy.
+    above the proxy's range stays where the answer is as bright as the proxy, and goes to the last where it is half as
+    bright.
     """
     seen, wanted = srgb_decode(proxy.shown), srgb_decode(answer)
     beyond = proxy.light - seen / proxy.gain
-    light = wanted / proxy.gain + beyond * (wanted / seen.clamp_min(1e-6)).clamp(0, 1)
+    light = wanted / proxy.gain + beyond * (2 * wanted / seen.clamp_min(1e-6) - 1).clamp(0, 1)
     mixed = proxy.light + (light - proxy.light) * weight
     return torch.where(weight > 0, _from_linear(mixed, proxy.colour), proxy.stored)
 

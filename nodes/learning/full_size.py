@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.learning.lesson import Predicted
-from models.rvm.guided_filter import FastGuidedFilterRefiner
 from nodes.filling.mask import weight_around
 from nodes.footage.frame import Pixels
 from nodes.footage.window import Window
 from nodes.learning.region import EightBit
 from nodes.picture import Proxy, place, to_pixels
+
+# Variance, in display-encoded values, of what is no edge.
+NOISE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,15 @@ class FullSize:
     def alpha(self) -> Tensor:
         """`[1,1,H,W]` over the data."""
         value = _tensor(self.predicted.value)
-        nothing = torch.zeros_like(value).expand(-1, 3, -1, -1)
-        return self._on_data(self._guided(nothing, value)[1].clamp(0, 1))
+        shown, small = self._pictures()
+        refined = value if shown is None else guided(shown.mean(1, True), small.mean(1, True), value)
+        return self._on_data(refined.clamp(0, 1))
 
     def change(self) -> Tensor:
         """`[1,3,H,W]` over the data: what the display-encoded picture is to be changed by."""
-        change = _tensor(self.predicted.value - self.small.astype(np.float32) / np.float32(255))
-        return self._on_data(self._guided(change, change[:, :1])[0])
+        shown, small = self._pictures()
+        change = _tensor(self.predicted.value) - small
+        return self._on_data(change if shown is None else guided(shown, small, change))
 
     def confidence(self) -> Pixels:
         """`[H,W,1]` over the data."""
@@ -45,20 +49,36 @@ class FullSize:
         size = self.window.height, self.window.width
         return to_pixels(self._on_data(F.interpolate(confidence, size, mode="bilinear", align_corners=False)))
 
-    def _guided(self, colour: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Both of the window's size: their edges follow those of the picture that the network saw a smaller one of."""
-        if value.shape[-2:] == (self.window.height, self.window.width):
-            return colour, value
-        shown = place(to_pixels(self.proxy.shown), self.data, self.window, edge=True)
+    def _pictures(self) -> tuple[Tensor | None, Tensor]:
+        """What the window shows and what the network saw of it; None for the former where that is the same size."""
         small = _tensor(self.small.astype(np.float32) / np.float32(255))
-        refined: tuple[Tensor, Tensor] = FastGuidedFilterRefiner()(_tensor(shown), small, colour, value)
-        return refined
+        if small.shape[-2:] == (self.window.height, self.window.width):
+            return None, small
+        return _tensor(place(to_pixels(self.proxy.shown), self.data, self.window, edge=True)), small
 
     def _on_data(self, image: Tensor) -> Tensor:
         """Beyond the window the border goes on."""
         if self.window == self.data:
             return image.to(self.proxy.shown.device)
         return _tensor(place(to_pixels(image), self.window, self.data, edge=True)).to(self.proxy.shown.device)
+
+
+def guided(full: Tensor, small: Tensor, value: Tensor) -> Tensor:
+    """`value` at the size of `full`, with its edges (fast guided filter, He and Sun, arXiv:1505.00996, radius 1).
+
+    `small` is `full` at the size of `value`, with as many channels; each channel is guided by its own.
+    """
+    mean_small, mean_value = _box(small), _box(value)
+    slope = (_box(small * value) - mean_small * mean_value) / (_box(small * small) - mean_small.square() + NOISE)
+    offset = mean_value - slope * mean_small
+    size = full.shape[-2:]
+    slope, offset = (F.interpolate(one, size, mode="bilinear", align_corners=False) for one in (slope, offset))
+    return slope * full + offset
+
+
+def _box(image: Tensor) -> Tensor:
+    """Mean over 3x3, of what there is."""
+    return F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def changed_weight(change: Tensor, threshold: float, feather: float) -> Tensor:

@@ -16,7 +16,7 @@ from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import SAME
 from nodes.footage.window import Window
 from nodes.learning.region import reduced
-from nodes.picture import colour_pixels, make_proxy, mask_pixels, place, to_pixels
+from nodes.picture import colour_pixels, make_proxy, mask_pixels, place, settled, to_pixels
 
 TaughtKind = Literal["matte", "picture"]
 CPU = torch.device("cpu")
@@ -54,7 +54,7 @@ def as_matte(key: Frame, named_space: bool = False) -> Frame:
 
 def key_matte(key: Frame, window: Window) -> Pixels:
     """Alpha `[h,w,1]` of a key frame that was laid on its source, over a window, as small as the network sees it."""
-    return reduced(mask_pixels(key, window), window, window, edge=False).clip(0, 1)
+    return settled(reduced(mask_pixels(key, window), window, window, edge=False))
 
 
 def key_picture(key: Frame, source: Pixels, window: Window, exposure: float) -> Pixels:

@@ -98,7 +98,7 @@ class LearningShot:
         for frame, key in self._painted:
             source = linearised(self._source.frame(frame))
             try:
-                pairs.append((source, laid_on("key", key, source)))
+                pairs.append((source, laid_on("key frame", key, source)))
             except FrameError as error:
                 raise FrameError(f"frame {frame}: {error}") from None
         return pairs

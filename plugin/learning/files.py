@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,13 @@ class Files:
             return None
 
     def write_status(self, status: Mapping[str, Any]) -> None:
-        """Nobody's learning ends because nobody can look at it."""
+        """How this process stands: `state` and `text`, and more while it learns; see `Learner.tell`.
+
+        Nobody's learning ends because nobody can look at it.
+        """
+        whole = {**status, "pid": os.getpid(), "time": round(time.time(), 3)}
         with contextlib.suppress(OutputError):
-            write_file(self.status, (json.dumps(status, indent=1) + "\n").encode())
+            write_file(self.status, (json.dumps(whole, indent=1) + "\n").encode())
 
     def check_writable(self) -> None:
         """Raises OutputError where nothing can be written beside the weights."""

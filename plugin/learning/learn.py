@@ -17,7 +17,7 @@ from nodes.footage.files.frame_list import format_frames
 from nodes.ladder import is_out_of_memory
 from plugin.learning.files import NETWORK, LearningState
 from plugin.learning.reports import Report
-from plugin.learning.request import LearnPlan, name_of
+from plugin.learning.request import LearnPlan
 from plugin.learning.stopping import stopping
 from plugin.rendering.claims import Claims
 from plugin.worker.protocol import paths
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from models.learning.lesson import Lesson
-    from nodes.learning.keys import TaughtKind
-    from nodes.learning.shot import LearningShot
     from plugin.learning.learner import Learner, Task
+    from plugin.learning.lessons import Lessons
 
 # Minutes where nobody says how many: for the first time, and to go on with other keys from what is known.
 MINUTES = {"cpu": (8.0, 3.0), "cuda": (1.5, 0.7)}
@@ -38,17 +37,26 @@ NICE = 10
 SHOWN = 3
 
 
+class _Elsewhere(ParameterError):
+    """Another process has the files."""
+
+
 def learn(plan: LearnPlan, report: Report) -> bool:
     """Learns until the time is over or somebody stops it; whether it is done. Raises CleanplateError."""
     claims = Claims()
     try:
         if not claims.take([plan.files.weights]):
-            raise ParameterError(
+            raise _Elsewhere(
                 f"another cleanplate learn is at work on {plan.files.weights}: wait for it, stop it, or choose another "
                 "--out"
             )
+        plan.files.write_status({"state": "preparing", "text": "reading the key frames"})
         with stopping() as stop:
             return _learn(plan, report, stop)
+    except Exception as error:
+        if not isinstance(error, _Elsewhere):
+            plan.files.write_status({"state": "failed", "text": str(error)})
+        raise
     finally:
         claims.close()
 
@@ -57,7 +65,9 @@ def _learn(plan: LearnPlan, report: Report, stop: threading.Event) -> bool:
     device = paths.resolve(plan.request.device)
     os.nice(NICE)
     _prepare_torch(device)
-    taught = _teach(plan, report)
+    from plugin.learning.lessons import lessons_of
+
+    taught = lessons_of(plan, report)
     beginning = _begin(plan, taught)
     task = _task(plan, taught, beginning, device)
     if beginning.before is not None and _is_over(task, beginning.before):
@@ -75,9 +85,12 @@ def _run(learner: Learner, before: LearningState | None, plan: LearnPlan, report
     except Stopped:
         done = False
     except Exception as error:
-        told = _told(error, device)
-        learner.tell("failed", str(told))
-        raise told from error
+        if isinstance(error, CleanplateError) or not is_out_of_memory(error):
+            raise
+        raise CleanplateError(
+            f"the memory of {device} does not suffice to learn this shot: close other programs, or choose another "
+            "--device"
+        ) from error
     out = plan.files.weights
     if done:
         text = f"learned in {learner.step} steps: {out}"
@@ -90,16 +103,6 @@ def _run(learner: Learner, before: LearningState | None, plan: LearnPlan, report
     learner.tell("finished" if done else "stopped", text)
     report.event("finished", text=text, done=done, step=learner.step, weights=learner.weights)
     return done
-
-
-@dataclass(frozen=True)
-class _Taught:
-    """The shots with their key frames, and what these are."""
-
-    shots: Sequence[LearningShot]
-    lessons: Sequence[Lesson]
-    kind: TaughtKind
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -123,42 +126,7 @@ def _prepare_torch(device: str) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _teach(plan: LearnPlan, report: Report) -> _Taught:
-    from nodes.learning.shot import LearningShot, digest_of, refuse_empty
-
-    shots = []
-    for pair, inputs in zip(plan.request.pairs, plan.footage, strict=True):
-        shot = LearningShot(name_of(pair), inputs["Source"], inputs["Keys"], inputs.get("C"), plan.exposure)
-        if shot.outside:
-            outside = format_frames(shot.outside)[:120]
-            report.event("note", text=f"{shot.named}: key frames outside the shot are left out: {outside}")
-        shot.check_sizes()
-        shots.append(shot)
-    kind = _kind(plan, shots, report)
-    lessons = [shot.lesson(kind) for shot in shots]
-    refuse_empty(lessons)
-    digest = f"{digest_of(lessons, kind)} {plan.request.seed} {plan.start.sha256 if plan.start else ''}"
-    return _Taught(shots, lessons, kind, digest)
-
-
-def _kind(plan: LearnPlan, shots: Sequence[LearningShot], report: Report) -> TaughtKind:
-    """What the keys teach. Raises ParameterError where those of several shots are not the same."""
-    asked = plan.request.teach
-    if asked != "auto":
-        return asked
-    kinds = {shot.taught.kind: shot.named for shot in shots}
-    if len(kinds) > 1:
-        raise ParameterError(
-            f"the key frames of {kinds['matte']} are mattes and those of {kinds['picture']} are pictures: name both "
-            "with --teach matte or --teach picture, or teach them apart"
-        )
-    for note in dict.fromkeys(shot.taught.note for shot in shots):
-        if note:
-            report.event("note", text=f"{note} (--teach names the other)")
-    return shots[0].taught.kind
-
-
-def _begin(plan: LearnPlan, taught: _Taught) -> _Beginning:
+def _begin(plan: LearnPlan, taught: Lessons) -> _Beginning:
     """What is known already. Raises ParameterError where weights that are there were taught something else."""
     before = plan.files.read_state(taught.digest)
     card = plan.files.known()
@@ -176,7 +144,7 @@ def _begin(plan: LearnPlan, taught: _Taught) -> _Beginning:
     return _Beginning(None, tensors, card is None, found.sha256)
 
 
-def _task(plan: LearnPlan, taught: _Taught, beginning: _Beginning, device: str) -> Task:
+def _task(plan: LearnPlan, taught: Lessons, beginning: _Beginning, device: str) -> Task:
     from plugin.learning.learner import Task
 
     request = plan.request
@@ -195,7 +163,7 @@ def _task(plan: LearnPlan, taught: _Taught, beginning: _Beginning, device: str) 
     }
     return Task(
         taught.lessons,
-        [shot.region for shot in taught.shots],
+        taught.regions,
         taught.kind,
         taught.digest,
         settings,
@@ -257,11 +225,3 @@ def _next_keys(learner: Learner) -> str:
         if frames:
             told.append((f"{lesson.name} " if several else "") + ", then ".join(map(str, frames[:3])))
     return "; ".join(told)
-
-
-def _told(error: Exception, device: str) -> Exception:
-    if isinstance(error, CleanplateError) or not is_out_of_memory(error):
-        return error
-    return CleanplateError(
-        f"the memory of {device} does not suffice to learn this shot: close other programs, or choose another --device"
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -102,12 +101,11 @@ class Learner:
         return self._over()
 
     def tell(self, state: str, text: str = "") -> None:
-        """Writes down how it stands: `preparing`, `learning`, `waiting`, `finished`, `stopped` or `failed`."""
+        """Writes down how it stands: `preparing`, `learning`, `waiting`, `finished` or `stopped`."""
         self.files.write_status(
             {
                 "state": state,
                 "text": text,
-                "pid": os.getpid(),
                 "kind": self.task.kind,
                 "step": self.step,
                 "loss": self._losses.latest,
@@ -117,7 +115,6 @@ class Learner:
                 "keys": [list(lesson.keys) for lesson in self.task.lessons],
                 "next_keys": self.next_keys,
                 "weights": self.weights,
-                "time": round(time.time(), 3),
             }
         )
 
