@@ -49,7 +49,13 @@ def load(asked: str, ref: WeightsRef, device: Device) -> tuple[Pupil, Remembered
     memory = device.kept(f"learned {ref.sha256}", lambda: _remembered(ref))
     # In half precision a matte that was learned in full would not be the one that was previewed.
     network = cast(LearnedNetwork, device.model(asked, "learned", ref.options, torch.float32))
-    return Pupil(network, memory.shot), memory, cast(TaughtKind, ref.options.get("kind", "matte"))
+    try:
+        pupil = Pupil(network, memory.shot)
+    except (ValueError, KeyError):
+        raise WeightsError(
+            f"the weights '{ref.name}' are damaged: what they remember of the shot is not whole"
+        ) from None
+    return pupil, memory, cast(TaughtKind, ref.options.get("kind", "matte"))
 
 
 def _remembered(ref: WeightsRef) -> Remembered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from learning_shot import FRAMES, KEYS, disc, write_keys, write_shot
+from learning_shot import FRAMES, KEYS, disc, picture, write_keys, write_shot
 from safetensors import safe_open
 from shell import Shell
 
+import cleanplate
 from nodes.footage.reader import Footage
 
 STEPS = 12
@@ -110,3 +112,30 @@ def test_a_signal_ends_it_with_usable_weights(shell) -> None:
     assert "good (" in shell.run("weights", "check", "stopped.safetensors")
     status = json.loads((shell.folder / "stopped.safetensors.status.json").read_text())
     assert status["state"] == "stopped"
+
+
+def test_one_more_key_goes_on_from_what_is_known(shell, learned) -> None:
+    (shell.folder / "more.safetensors").write_bytes(learned.read_bytes())
+    write_keys(shell.folder / "four", [*KEYS, 1009])
+    four = ("--keys", "four/roto.####.exr", "--steps", 2)
+    more = ("learn", "--source", "shot.####.exr", "--device", "cpu", "--out", "more.safetensors", *four)
+    shell.run(*more)
+    with safe_open(shell.folder / "more.safetensors", "np") as file:
+        header = file.metadata()
+    (shot,) = json.loads(header["card.shots"])
+    assert shot["keys"] == sorted([*KEYS, 1009])
+    assert json.loads(header["card.settings"])["start"] == hashlib.sha256(learned.read_bytes()).hexdigest()
+    refused = shell.run(*more, "--teach", "picture", status=1)
+    assert "more.safetensors was taught a matte and these key frames are a picture: choose another --out" in refused
+
+
+def test_python_renders_what_was_learned(shell, learned, monkeypatch) -> None:
+    for name in ("CLEANPLATE_RUNTIME", "CLEANPLATE_HOME", "CLEANPLATE_IDLE_SECONDS", "CLEANPLATE_THREADS"):
+        monkeypatch.setenv(name, shell.environment[name])
+    source = picture(1002)
+    key = np.stack([disc(1001), disc(1002)])
+    clip = {"Source": np.stack([source, source]), "Keys": key, "keyFrames": "2"}
+    with cleanplate.worker("cpu"):
+        passes = cleanplate.run("learned", **clip, weights=str(learned), passes=["alpha", "confidence"])
+    np.testing.assert_allclose(passes["alpha"][1], disc(1002), atol=1e-3)
+    assert passes["confidence"][0].max() < 1
