@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -29,20 +29,26 @@ class Taught(NamedTuple):
     note: str = ""
 
 
-def what_is_taught(keys: Sequence[Frame]) -> Taught:
+def what_is_taught(keys: Iterable[Frame]) -> Taught:
     """Colour is a picture, unless its alpha differs from pixel to pixel or its three channels are all the same.
 
-    Anything else is a matte.
+    Anything else is a matte. The frames are looked at once.
     """
-    coloured = [key for key in keys if {"R", "G", "B"} <= set(key.channels)]
+    coloured = all_grey = has_alpha = False
+    for key in keys:
+        if not {"R", "G", "B"} <= set(key.channels):
+            continue
+        if "A" in key.channels:
+            has_alpha = True
+            if _spread(_plane(key, "A")) > SAME:
+                return Taught("matte", "the key frames have colour and alpha: the alpha is taught, as a matte")
+        all_grey = (all_grey or not coloured) and _is_grey(key)
+        coloured = True
     if not coloured:
         return Taught("matte")
-    alphas = [_plane(key, "A") for key in keys if "A" in key.channels]
-    if any(_spread(alpha) > SAME for alpha in alphas):
-        return Taught("matte", "the key frames have colour and alpha: the alpha is taught, as a matte")
-    if all(_is_grey(key) for key in coloured):
+    if all_grey:
         return Taught("matte", "the key frames' three channels are the same: they are taught as a matte")
-    if alphas:
+    if has_alpha:
         return Taught("picture", "the key frames' alpha is the same everywhere: their colour is taught, as a picture")
     return Taught("picture")
 

@@ -6,17 +6,18 @@ import functools
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import numpy as np
 
 from models.learning.lesson import Lesson
+from models.wording import parameter
 from nodes.errors import FootageError, FrameError, ParameterError
 from nodes.footage.colour.spaces import is_named
 from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
-from nodes.footage.reader import Footage
+from nodes.footage.reader import Footage, Header
 from nodes.learning.keys import CPU, Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
 from nodes.learning.region import EightBit, Region, as_bytes, reduced
 from nodes.picture import laid_on, make_proxy, to_pixels
@@ -26,18 +27,33 @@ KEPT_BYTES = 1_600_000_000
 
 
 class LearningShot:
-    """`named` is what sentences call it; `keys` are opened as they are stored. Usable from several threads.
+    """`named` is what sentences call it; `keys` are opened as they are stored, and `only` some count if any are named.
 
-    Raises FootageError where there are no files, ParameterError for key frames that none of its frames belongs to.
+    Frames are read one at a time and kept small. Usable from several threads. Raises FootageError where there are no
+    files, ParameterError for key frames that are not there or that none of its frames belongs to.
     """
 
-    def __init__(self, named: str, source: Footage, keys: Footage, plate: Footage | None, exposure: float) -> None:
+    def __init__(
+        self,
+        named: str,
+        source: Footage,
+        keys: Footage,
+        plate: Footage | None,
+        exposure: float,
+        only: Collection[int] = (),
+    ) -> None:
         self.named, self.exposure = named, exposure
         self._source, self._keys, self._plate = source, keys, plate
         self.frames = source.frames()
         if not self.frames:
             raise ParameterError(f"{named} is one picture: name a shot such as shot.####.exr to learn from")
         painted = _frames_of(keys)
+        if missing := set(only).difference(painted):
+            raise ParameterError(
+                f"{parameter('keyFrames')} names {_some(missing)}, of which {keys.sequence.pattern} has no file: "
+                f"it has {_some(painted)}"
+            )
+        painted = [frame for frame in painted if not only or frame in only]
         there = set(self.frames)
         self.key_frames = [frame for frame in painted if frame in there]
         self.outside = [frame for frame in painted if frame not in there]
@@ -52,17 +68,21 @@ class LearningShot:
     @functools.cached_property
     def taught(self) -> Taught:
         """What the key frames teach."""
-        return what_is_taught([frame for _, frame in self._painted])
+        return what_is_taught(self._keys.frame(frame) for frame in self.key_frames)
 
     @functools.cached_property
     def region(self) -> Region:
         """The format, and the overscan that both the source and its key frames have."""
-        shared = [key.data_window.intersect(source.data_window) for source, key in self._pairs]
-        return Region.around(self._pairs[0][0], shared)
+        shared = []
+        for frame in self.key_frames:
+            source = _outline(self._source.header(frame))
+            key = self._laid(frame, _outline(self._keys.header(frame)))
+            shared.append(key.data_window.intersect(source.data_window))
+        return Region.around(self._format, shared)
 
     def check_sizes(self) -> None:
         """Looks at every frame's header. Raises FrameError for the first whose format is of another size."""
-        want = self._pairs[0][0].display_window
+        want = self._format.display_window
         for frame in self.frames:
             have = self._source.header(frame).display_window
             if (have.width, have.height) != (want.width, want.height):
@@ -74,34 +94,28 @@ class LearningShot:
     def lesson(self, kind: TaughtKind) -> Lesson:
         """The shot as it is taught. Raises FrameError for a key frame that does not fit its source."""
         plate = None if self._plate is None else self._reader("plate", self._plate)
-        return Lesson(self.named, self.frames, self._reader("source", self._source), self._values(kind), plate)
+        values = {frame: self._value(frame, kind) for frame in self.key_frames}
+        return Lesson(self.named, self.frames, self._reader("source", self._source), values, plate)
 
-    def _values(self, kind: TaughtKind) -> dict[int, Pixels]:
-        values = {}
-        named = is_named(self._keys.input_space)
-        for frame, (source, key) in zip(self.key_frames, self._pairs, strict=True):
-            window = self.region.window_in(source)
-            if kind == "matte":
-                values[frame] = key_matte(as_matte(key, named), window)
-            else:
-                values[frame] = key_picture(key, self._small(source), window, self.exposure)
-        return values
+    def _value(self, frame: int, kind: TaughtKind) -> Pixels:
+        key = self._laid(frame, self._keys.frame(frame))
+        if kind == "matte":
+            window = self.region.window_in(_outline(self._source.header(frame)))
+            return key_matte(as_matte(key, is_named(self._keys.input_space)), window)
+        source = linearised(self._source.frame(frame))
+        return key_picture(key, self._small(source), self.region.window_in(source), self.exposure)
 
     @functools.cached_property
-    def _painted(self) -> list[tuple[int, Frame]]:
-        return [(frame, self._keys.frame(frame)) for frame in self.key_frames]
+    def _format(self) -> Frame:
+        """The first frame with a key, without its picture."""
+        return _outline(self._source.header(self.key_frames[0]))
 
-    @functools.cached_property
-    def _pairs(self) -> list[tuple[Frame, Frame]]:
-        """Source and key of each frame with a key, laid on each other."""
-        pairs = []
-        for frame, key in self._painted:
-            source = linearised(self._source.frame(frame))
-            try:
-                pairs.append((source, laid_on("key frame", key, source)))
-            except FrameError as error:
-                raise FrameError(f"frame {frame}: {error}") from None
-        return pairs
+    def _laid(self, frame: int, key: Frame) -> Frame:
+        """A key frame on its source."""
+        try:
+            return laid_on("key frame", key, _outline(self._source.header(frame)))
+        except FrameError as error:
+            raise FrameError(f"frame {frame}: {error}") from None
 
     def _reader(self, name: str, footage: Footage) -> Callable[[int], EightBit]:
         return functools.partial(self._picture, name, footage)
@@ -114,7 +128,7 @@ class LearningShot:
                 return self._pictures[key]
         decoded = linearised(footage.frame(frame))
         if name == "plate":
-            decoded = laid_on("clean plate", decoded, self._pairs[0][0])
+            decoded = laid_on("clean plate", decoded, self._format)
         made = as_bytes(self._small(decoded))
         with self._lock:
             self._pictures[key] = made
@@ -146,6 +160,13 @@ def refuse_empty(lessons: Sequence[Lesson]) -> None:
         raise ParameterError(f"the key frames ({frames[:120]}) are all black: there is nothing to learn from them")
 
 
+def _outline(header: Header) -> Frame:
+    """A frame where a file's is, without a picture."""
+    data = header.data_window
+    nothing = np.broadcast_to(np.float32(0), (data.height, data.width, 1))
+    return Frame(nothing, ("Y",), data, header.display_window)
+
+
 def _frames_of(keys: Footage) -> list[int]:
     if keys.sequence.is_still:
         raise ParameterError(
@@ -159,5 +180,5 @@ def _frames_of(keys: Footage) -> list[int]:
     return frames
 
 
-def _some(frames: Sequence[int]) -> str:
+def _some(frames: Iterable[int]) -> str:
     return format_frames(frames)[:120]

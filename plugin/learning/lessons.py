@@ -29,7 +29,9 @@ def lessons_of(plan: LearnPlan, report: Report) -> Lessons:
     """Reads the key frames. Raises FootageError, FrameError or ParameterError where they cannot be taught."""
     shots = []
     for pair, inputs in zip(plan.request.pairs, plan.footage, strict=True):
-        shot = LearningShot(name_of(pair), inputs["Source"], inputs["Keys"], inputs.get("C"), plan.exposure)
+        plate = inputs.get("C")
+        named = name_of(pair)
+        shot = LearningShot(named, inputs["Source"], inputs["Keys"], plate, plan.exposure, plan.key_frames)
         if shot.outside:
             outside = format_frames(shot.outside)[:120]
             report.event("note", text=f"{shot.named}: key frames outside the shot are left out: {outside}")

@@ -10,6 +10,7 @@ from models import weights
 from models.weights import WeightsRef
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.footage.files.frame_list import parse_frames
 from nodes.footage.reader import Footage
 from plugin.learning.files import Files
 from plugin.rendering.inputs import open_footage
@@ -47,12 +48,13 @@ class LearnRequest:
 
 @dataclass(frozen=True)
 class LearnPlan:
-    """What is learned: the opened inputs of each shot by their names in the node's face."""
+    """What is learned: the opened inputs of each shot, by their names in the node's face; no `key_frames` mean all."""
 
     request: LearnRequest
     files: Files
     footage: Sequence[Mapping[str, Footage]]
     exposure: float
+    key_frames: Sequence[int]
     start: WeightsRef | None
 
 
@@ -74,13 +76,14 @@ def plan_learning(request: LearnRequest) -> LearnPlan:
         open_footage(face, {"source": pair.source, "keys": pair.keys, "plate": pair.plate}, params)
         for pair in request.pairs
     ]
+    key_frames = parse_frames(params["keyFrames"]) if params["keyFrames"].strip() else []
     start = weights.resolve(request.start, "Learned") if request.start else None
     for inputs in footage:
         read = {f"--{face.input(name).option}": one for name, one in inputs.items()}
         Guard("--out", read, [str(start.path)] if start and str(start.path) != files.weights else []).refuse(files.all)
     files.known()
     files.check_writable()
-    return LearnPlan(request, files, footage, float(params["exposure"]), start)
+    return LearnPlan(request, files, footage, float(params["exposure"]), key_frames, start)
 
 
 def name_of(pair: ShotAndKeys) -> str:

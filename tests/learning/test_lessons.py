@@ -127,6 +127,13 @@ def test_one_file_is_the_key_of_its_number(folder) -> None:
     assert list(taught(folder, "roto.1006.exr").lessons[0].keys) == [1006]
 
 
+def test_some_of_the_files_can_be_the_keys(folder) -> None:
+    write_keys(folder, FRAMES)
+    assert list(taught(folder, settings={"keyFrames": "1002,1011"}).lessons[0].keys) == [1002, 1011]
+    with pytest.raises(CleanplateError, match=r"'keyFrames' names 1013, of which .* has no file: it has 1001-1012"):
+        taught(folder, settings={"keyFrames": "1002,1013"})
+
+
 def test_keys_that_contradict_each_other_and_some_that_are_black_are_taught(folder) -> None:
     write_key(folder, 1001, np.zeros((HEIGHT, WIDTH, 1)), "A")
     write_key(folder, 1002, np.ones((HEIGHT, WIDTH, 1)), "A")
