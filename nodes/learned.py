@@ -62,7 +62,8 @@ class Learned:
         if memory.with_plate and plate is not None:
             small_plate = as_bytes(reduced(to_pixels(plate.shown), source.data_window, window, edge=True))
         inputs.check_cancelled()
-        predicted, notes = descend([("the whole picture", 0)], lambda _: pupil(small, frame, small_plate), device)
+        with taught.whole_memory(weights):
+            predicted, notes = descend([("the whole picture", 0)], lambda _: pupil(small, frame, small_plate), device)
         answer = full_size.FullSize(predicted, small, proxy, source.data_window, window)
         if proxy.broken:
             notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")

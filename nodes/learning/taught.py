@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,13 +51,20 @@ def load(asked: str, ref: WeightsRef, device: Device) -> tuple[Pupil, Remembered
     memory = device.kept(f"learned {ref.sha256}", lambda: _remembered(ref))
     # In half precision a matte that was learned in full would not be the one that was previewed.
     network = cast(LearnedNetwork, device.model(asked, "learned", ref.options, torch.float32))
-    try:
+    with whole_memory(ref):
         pupil = Pupil(network, memory.shot)
+    return pupil, memory, cast(TaughtKind, ref.options.get("kind", "matte"))
+
+
+@contextmanager
+def whole_memory(ref: WeightsRef) -> Iterator[None]:
+    """Says that the file is damaged where what it remembers does not hang together, which may show only at a frame."""
+    try:
+        yield
     except (ValueError, KeyError):
         raise WeightsError(
             f"the weights '{ref.name}' are damaged: what they remember of the shot is not whole"
         ) from None
-    return pupil, memory, cast(TaughtKind, ref.options.get("kind", "matte"))
 
 
 def _remembered(ref: WeightsRef) -> Remembered:

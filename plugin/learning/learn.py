@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from models import weights
-from models.weights import WeightsRef
 from nodes.errors import CleanplateError, ParameterError
 from nodes.footage.files.frame_list import format_frames
 from nodes.ladder import is_out_of_memory
@@ -137,10 +136,13 @@ def _begin(plan: LearnPlan, taught: Lessons) -> _Beginning:
         )
     if before is not None:
         return _Beginning(before, None, before.fresh, before.start)
-    found: WeightsRef | None = weights.resolve(plan.files.weights, "Learned") if card is not None else plan.start
-    if found is None:
-        return _Beginning(None, None, True, "")
-    tensors = weights.load_model_weights(found, NETWORK, {"kind": taught.kind})
+    found = weights.resolve(plan.files.weights, "Learned") if card is not None else plan.start
+    if found.network == NETWORK:
+        tensors = weights.load_model_weights(found, NETWORK, {"kind": taught.kind})
+    else:
+        from models.learning.network import from_video_matte
+
+        tensors = from_video_matte(weights.load_model_weights(found, found.network, found.options), taught.kind)
     return _Beginning(None, tensors, card is None, found.sha256)
 
 

@@ -19,6 +19,9 @@ from plugin.rendering.safety import Guard
 NODE = "learned"
 
 
+START = "video_matte_mobilenetv3"  # bundled: what it knows of edges is worth minutes of learning
+
+
 @dataclass(frozen=True)
 class ShotAndKeys:
     """A shot, the frames that were painted for it, and its clean plate, which may be empty: `FILE[:LAYER]`."""
@@ -55,7 +58,7 @@ class LearnPlan:
     footage: Sequence[Mapping[str, Footage]]
     exposure: float
     key_frames: Sequence[int]
-    start: WeightsRef | None
+    start: WeightsRef
 
 
 def plan_learning(request: LearnRequest) -> LearnPlan:
@@ -77,13 +80,24 @@ def plan_learning(request: LearnRequest) -> LearnPlan:
         for pair in request.pairs
     ]
     key_frames = parse_frames(params["keyFrames"]) if params["keyFrames"].strip() else []
-    start = weights.resolve(request.start, "Learned") if request.start else None
+    start = _start(request.start or START)
     for inputs in footage:
         read = {f"--{face.input(name).option}": one for name, one in inputs.items()}
-        Guard("--out", read, [str(start.path)] if start and str(start.path) != files.weights else []).refuse(files.all)
+        Guard("--out", read, [str(start.path)] if str(start.path) != files.weights else []).refuse(files.all)
     files.known()
     files.check_writable()
     return LearnPlan(request, files, footage, float(params["exposure"]), key_frames, start)
+
+
+def _start(named: str) -> WeightsRef:
+    """The weights to begin with: taught ones, or those of VideoMatte, whose body the network has."""
+    found = weights.resolve(named)
+    if found.network != "learned" and (found.network, found.options.get("variant")) != ("rvm", "mobilenetv3"):
+        raise ParameterError(
+            f"--from {named} is no start for learning: name weights that cleanplate learn wrote, or VideoMatte's of "
+            "the size mobilenetv3"
+        )
+    return found
 
 
 def name_of(pair: ShotAndKeys) -> str:
