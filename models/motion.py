@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+EightBit = NDArray[np.uint8]
 Way = NDArray[np.float32]
 
 
-def grey(picture: Bytes, shrink: int = 1) -> Bytes:
+def grey(picture: EightBit, shrink: int = 1) -> EightBit:
     """A picture [h, w, 3] as flow sees it: its luminance [h / shrink, w / shrink]."""
     if shrink > 1:
         size = (max(picture.shape[1] // shrink, 16), max(picture.shape[0] // shrink, 16))
@@ -32,7 +32,7 @@ def stay(height: int, width: int) -> Way:
     return np.ascontiguousarray(np.dstack([x, y]))
 
 
-def flow(here: Bytes, there: Bytes, guess: Way | None = None) -> Way:
+def flow(here: EightBit, there: EightBit, guess: Way | None = None) -> Way:
     """The way from each pixel of `here` to `there`, both [h, w], found near `guess` where there is one."""
     place = stay(*here.shape)
     start: Any = None if guess is None else np.ascontiguousarray(guess - place)
@@ -49,7 +49,7 @@ def along(picture: NDArray[Any], way: Way, beyond: float | None = None) -> NDArr
     return np.asarray(cv2.remap(picture, way, nothing, cv2.INTER_LINEAR, borderMode=edge, borderValue=value))
 
 
-def ways_to(key: Bytes, others: Iterable[Bytes]) -> Iterator[Way]:
+def ways_to(key: EightBit, others: Iterable[EightBit]) -> Iterator[Way]:
     """For each of `others`, which lead away from `key` in order, where its pixels are in `key`; all [h, w]."""
     before, way = key, stay(*key.shape)
     for other in others:
@@ -58,7 +58,7 @@ def ways_to(key: Bytes, others: Iterable[Bytes]) -> Iterator[Way]:
         yield way
 
 
-def ways_from(key: Bytes, others: Iterable[Bytes]) -> Iterator[Way]:
+def ways_from(key: EightBit, others: Iterable[EightBit]) -> Iterator[Way]:
     """For each of `others`, which lead away from `key` in order, where the pixels of `key` are in it; all [h, w]."""
     before, way = key, stay(*key.shape)
     for other in others:

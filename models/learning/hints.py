@@ -68,7 +68,7 @@ def coded(kind: TaughtKind, key: Floats, picture: EightBit) -> Floats:
     )
 
 
-class View(NamedTuple):
+class Excerpt(NamedTuple):
     """A window onto a frame of `height` x `width`: which place each pixel shows is `matrix` (2 x 3) times (x, y, 1)."""
 
     matrix: Floats
@@ -76,11 +76,11 @@ class View(NamedTuple):
     full: tuple[int, int]  # of the frame
 
 
-def whole(height: int, width: int) -> View:
-    return View(np.array([[1, 0, 0], [0, 1, 0]], np.float32), (height, width), (height, width))
+def whole_frame(height: int, width: int) -> Excerpt:
+    return Excerpt(np.array([[1, 0, 0], [0, 1, 0]], np.float32), (height, width), (height, width))
 
 
-def through(image: EightBit | Floats, view: View) -> Floats:
+def through(image: EightBit | Floats, view: Excerpt) -> Floats:
     """An image of any size that covers the frame, as float32 [height, width, c] of the view; uint8 becomes 0..1."""
     fy, fx = image.shape[0] / view.full[0], image.shape[1] / view.full[1]
     matrix = view.matrix.astype(np.float64) * np.array([[fx], [fy]])
@@ -94,7 +94,7 @@ def through(image: EightBit | Floats, view: View) -> Floats:
 
 
 def seen(
-    kind: TaughtKind, frame: Floats, before: Hint | None, after: Hint | None, plate: Floats | None, view: View
+    kind: TaughtKind, frame: Floats, before: Hint | None, after: Hint | None, plate: Floats | None, view: Excerpt
 ) -> Floats:
     """What the network sees, float32 [height, width, channels] around 0 (models.learning.network), of a `frame` 0..1
     [height, width, 3] that shows `view`, with a `plate` like it."""
@@ -121,7 +121,7 @@ def laid_out(frame: Floats, one: Said, other: Said, plate: Floats | None) -> Flo
     return np.concatenate([middle, by_plate], -1).astype(np.float32)
 
 
-def _said(kind: TaughtKind, frame: Floats, hint: Hint | None, view: View) -> Said:
+def _said(kind: TaughtKind, frame: Floats, hint: Hint | None, view: Excerpt) -> Said:
     if hint is None:
         unknown = np.full_like(frame[..., :1], 0.5) if kind == "matte" else frame
         return unknown, np.ones_like(frame[..., :1]), NOWHERE

@@ -26,7 +26,7 @@ PARTS = ("frames", "small", "hints", "bytes")
 Hints = tuple[Hint | None, Hint | None]
 
 
-class Memory(NamedTuple):
+class ShotMemory(NamedTuple):
     """`frames` of one shot in order, `small` pictures of them uint8 [n, 18, 32, 3], and what keys say of each."""
 
     frames: Sequence[int]
@@ -46,13 +46,13 @@ def small_picture(picture: EightBit) -> EightBit:
     return np.asarray(cv2.resize(picture, SMALL, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def recall(memories: Sequence[Memory], picture: EightBit, frame: int) -> Hints:
+def recall(memories: Sequence[ShotMemory], picture: EightBit, frame: int) -> Hints:
     """What is remembered of a frame: of the shot whose picture is nearest."""
     found = [memory.recall(picture, frame) for memory in memories]
     return min(found, key=lambda one: one[0])[1] if found else (None, None)
 
 
-def packed(memories: Sequence[Memory]) -> dict[str, Tensor]:
+def packed(memories: Sequence[ShotMemory]) -> dict[str, Tensor]:
     """As tensors called `shot.N.*`: frames, small pictures, and for each hint a row of numbers and its bytes."""
     tensors: dict[str, Tensor] = {}
     for i, memory in enumerate(memories):
@@ -74,9 +74,9 @@ def packed(memories: Sequence[Memory]) -> dict[str, Tensor]:
     return tensors
 
 
-def unpacked(tensors: Mapping[str, Tensor]) -> list[Memory]:
+def unpacked(tensors: Mapping[str, Tensor]) -> list[ShotMemory]:
     """The memories in such tensors. Raises ValueError where they do not hang together."""
-    memories: list[Memory] = []
+    memories: list[ShotMemory] = []
     while (name := f"shot.{len(memories)}") + ".frames" in tensors:
         try:
             frames, small, rows, data = (tensors[f"{name}.{part}"].numpy() for part in PARTS)
@@ -84,7 +84,7 @@ def unpacked(tensors: Mapping[str, Tensor]) -> list[Memory]:
             raise ValueError(f"what the weights remember of a shot is incomplete: {error} is missing") from None
         if small.shape != (len(frames), SMALL[1], SMALL[0], 3) or rows.ndim != 2 or rows.shape[1:] != (10,):
             raise ValueError("what the weights remember of a shot does not hang together")
-        memories.append(Memory(frames.tolist(), small, _Lazy(rows, data)))
+        memories.append(ShotMemory(frames.tolist(), small, _Lazy(rows, data)))
     return memories
 
 

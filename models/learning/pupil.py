@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.learning.hints import seen, whole
+from models.learning.hints import seen, whole_frame
 from models.learning.lesson import EightBit, Floats, Predicted
 from models.learning.memory import Hints, recall, unpacked
 from models.learning.network import LearnedNetwork
@@ -29,7 +29,7 @@ def answer(network: LearnedNetwork, picture: EightBit, hints: Hints, plate: Eigh
     """What the network makes of a frame with these hints."""
     frame = picture.astype(np.float32) / np.float32(255)
     back = None if plate is None else plate.astype(np.float32) / np.float32(255)
-    x = seen(network.kind, frame, *hints, back, whole(*picture.shape[:2]))
+    x = seen(network.kind, frame, *hints, back, whole_frame(*picture.shape[:2]))
     with torch.inference_mode():
         value, error = network(as_tensor(x[None], next(network.parameters()).device))
     shown = value[0].clamp(0, 1).permute(1, 2, 0).float().contiguous().cpu().numpy()

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.learning.carrying import Carried, carry
+from models.learning.exercises import Exercise, Exercises
 from models.learning.foresight import expected_errors, most_helpful
 from models.learning.lesson import EightBit, Lesson, Predicted, TaughtKind
-from models.learning.memory import Memory, packed, small_picture
+from models.learning.memory import ShotMemory, packed, small_picture
 from models.learning.network import LearnedNetwork
 from models.learning.pupil import answer, as_tensor
-from models.learning.samples import Sample, Samples
 
 PIECES = 4
 RATE, WARM, SLOWING = 8e-4, 20, 400
@@ -55,8 +55,8 @@ class Teacher:
     def prepare(self, progress: Callable[[str, float], None]) -> None:
         """Carries the keys along the motion between frames, of which `progress` hears, 0..1."""
         self.carried: list[Carried] = []
-        self.memories: list[Memory] = []
-        samples: list[Sample] = []
+        self.memories: list[ShotMemory] = []
+        exercises: list[Exercise] = []
         for i, lesson in enumerate(self.lessons):
 
             def share(part: float, i: int = i) -> None:
@@ -65,16 +65,16 @@ class Teacher:
             carried = carry(lesson, self.kind, share, os.cpu_count() or 1)
             small = np.stack([small_picture(lesson.picture(frame)) for frame in carried.frames])
             self.carried.append(carried)
-            self.memories.append(Memory(carried.frames, small, carried.hints))
-            samples += _samples(lesson, carried)
-        self.samples = Samples(self.kind, samples)
+            self.memories.append(ShotMemory(carried.frames, small, carried.hints))
+            exercises += _exercises(lesson, carried)
+        self.exercises = Exercises(self.kind, exercises)
 
     def step(self) -> float:
         """One step of learning; its loss."""
         self.steps += 1
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * min(1, self.steps / WARM) / (1 + self.steps / SLOWING) ** 0.5
-        pieces = [self.samples.draw(self.rng) for _ in range(PIECES)]
+        pieces = [self.exercises.draw(self.rng) for _ in range(PIECES)]
         x, truth = (as_tensor(np.stack(part), self.device) for part in zip(*pieces, strict=True))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_fast_half(self.device)):
             value, error = self.network(x)
@@ -152,16 +152,16 @@ def learning_loss(value: Tensor, error: Tensor, truth: Tensor) -> Tensor:
     return loss
 
 
-def _samples(lesson: Lesson, carried: Carried) -> list[Sample]:
+def _exercises(lesson: Lesson, carried: Carried) -> list[Exercise]:
     """Each key with the hints that its neighbours are, and with those that it is itself."""
     pictures = {key: lesson.picture(key) for key in lesson.keys}
     plates: dict[int, EightBit | None] = {key: lesson.plate(key) if lesson.plate else None for key in lesson.keys}
 
-    def sample(key: int, before, after, share: float) -> Sample:  # type: ignore[no-untyped-def]
-        return Sample(pictures[key], lesson.keys[key], before, after, plates[key], share)
+    def exercise(key: int, before, after, share: float) -> Exercise:  # type: ignore[no-untyped-def]
+        return Exercise(pictures[key], lesson.keys[key], before, after, plates[key], share)
 
-    samples = [sample(e.key, e.before, e.after, 2.0 if e.neighbours else 1.0) for e in carried.examples]
-    return samples or [sample(key, None, None, 1.0) for key in lesson.keys]
+    exercises = [exercise(e.key, e.before, e.after, 2.0 if e.neighbours else 1.0) for e in carried.examples]
+    return exercises or [exercise(key, None, None, 1.0) for key in lesson.keys]
 
 
 def _fast_half(device: torch.device) -> bool:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.learning.hints import NOWHERE, Hint, View, carried, coded, half, laid_out, seen, through, whole
-from models.learning.memory import SAME, Memory, packed, recall, small_picture, unpacked
+from models.learning.hints import NOWHERE, Excerpt, Hint, carried, coded, half, laid_out, seen, through, whole_frame
+from models.learning.memory import SAME, ShotMemory, packed, recall, small_picture, unpacked
 from models.learning.network import seen_channels
 from models.motion import stay
 
@@ -51,7 +51,7 @@ def test_the_network_sees_the_channels_it_expects(kind, sides) -> None:
     before, after = (None if side is None else hint(side, channels=channels) for side in sides)
     frame = picture(3).astype(np.float32) / 255
     for plate in (None, frame):
-        x = seen(kind, frame, before, after, plate, whole(36, 64))
+        x = seen(kind, frame, before, after, plate, whole_frame(36, 64))
         assert x.shape == (36, 64, seen_channels(kind))
         assert np.isfinite(x).all()
         assert (x[..., -1] == (plate is not None)).all()
@@ -72,20 +72,20 @@ def test_a_taught_picture_is_a_change_that_moves_with_the_frame() -> None:
     key = np.clip(frame / np.float32(255) + np.float32(0.1), 0, 1)
     said = carried(half(coded("picture", key, frame)), frame, frame, stay(18, 32), 1)
     flat = np.full((36, 64, 3), 0.4, np.float32)
-    x = seen("picture", flat, said, None, None, whole(36, 64))
+    x = seen("picture", flat, said, None, None, whole_frame(36, 64))
     assert np.abs(x[..., 3:6] + 0.5 - 0.5).mean() < 0.05
 
 
 def test_a_view_shows_the_same_place_of_images_of_every_size() -> None:
     ramp = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (36, 1))[..., None]
-    view = View(np.array([[1, 0, 20], [0, 1, 5]], np.float32), (10, 12), (36, 64))
+    view = Excerpt(np.array([[1, 0, 20], [0, 1, 5]], np.float32), (10, 12), (36, 64))
     np.testing.assert_allclose(through(half(ramp), view), through(ramp, view), atol=1e-5)
 
 
-def memory(seed: int) -> Memory:
+def memory(seed: int) -> ShotMemory:
     frames = [4, 5, 7]
     small = np.stack([small_picture(picture(seed + frame)) for frame in frames])
-    return Memory(frames, small, {4: (None, hint(1)), 5: (hint(2), hint(3)), 7: (hint(4, channels=3), None)})
+    return ShotMemory(frames, small, {4: (None, hint(1)), 5: (hint(2), hint(3)), 7: (hint(4, channels=3), None)})
 
 
 def equal(one: object, other: object) -> bool:
