@@ -155,8 +155,8 @@ class _Result:
 
 
 def _is_key(frame: int, params: Params, inputs: Inputs, taught_at: frozenset[int]) -> bool:
-    """Whether an artist painted this frame: by the parameter, else by the files, else by what the weights know."""
-    if not inputs.connected("Keys"):
+    """Whether a painted frame is shown: by the parameters, else by the files, else by what the weights know."""
+    if not params["showKeys"] or not inputs.connected("Keys"):
         return False
     if params["keyFrames"].strip():
         return frame in parse_frames(params["keyFrames"])

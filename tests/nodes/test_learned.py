@@ -163,8 +163,9 @@ def test_a_key_frame_is_shown_where_an_artist_painted_one(learned) -> None:
     np.testing.assert_allclose(images["alpha"][5:], key[5:], atol=1e-3)
     assert not images["alpha"][:5].any()
     assert (images["confidence"] == 1).all()
-    others = learned(half, inputs, keyFrames="1001,1004").images
-    assert (others["confidence"] == 0.25).all()
+    for settings in ({"keyFrames": "1001,1004"}, {"showKeys": False}):
+        others = learned(half, inputs, **settings).images
+        assert (others["confidence"] == 0.25).all()
 
 
 def test_of_what_a_host_delivers_the_frames_count_that_were_taught(learned) -> None:
