@@ -50,8 +50,11 @@ class Builder:
         for label, source in labelled.items():
             node.connectInput(labels.index(label), source)
 
-    def show(self, node: Any, names: Sequence[str]) -> None:
-        """Shows parameters of an inner node on the group itself; those the node does not have are passed over."""
+    def show(self, node: Any, names: Sequence[str], hidden: bool = False) -> None:
+        """Shows parameters of an inner node on the group itself; those the node does not have are passed over.
+
+        Hidden ones are there, and saved with the group, but not seen.
+        """
         for name in names:
             inner = node.getParam(name)
             maker = next((m for m in MAKERS if inner is not None and type(inner).__name__ == f"{m}Param"), None)
@@ -70,6 +73,7 @@ class Builder:
             outer.set(inner.get())
             self.page.addParam(outer)
             outer.setAsAlias(inner)
+            outer.setVisible(not hidden)
 
     def done(self) -> None:
         """Shows the parameters in the group's panel."""

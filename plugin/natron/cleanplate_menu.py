@@ -8,6 +8,7 @@ from typing import Any
 PREFIX = "org.cleanplate."
 GROUPS = {
     "Clean-plate Key": "groups.CleanPlateKey",
+    "Learn": "groups.Learn",
     "Remove Markers and Wires": "groups.RemoveMarkers",
     "Rig Removal": "groups.RigRemoval",
 }

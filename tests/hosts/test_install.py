@@ -21,6 +21,8 @@ from plugin.cli import main
 
 SCRIPTS = {"CleanplateKey.py", "CleanplateKey.png", "CleanplateRigRemoval.py", "CleanplateRigRemoval.png"}
 SCRIPTS |= {"CleanplateRemoveMarkers.py", "CleanplateRemoveMarkers.png"}
+SCRIPTS |= {"CleanplateLearn.py", "CleanplateLearn.png", "cleanplate_learn_panel.py", "cleanplate_learning.py"}
+SCRIPTS |= {"cleanplate_footage.py", "cleanplate_process.py", "cleanplate_writing.py"}
 SCRIPTS |= {"cleanplate_groups.py", "cleanplate_menu.py", "init.py", "initGui.py"}
 COMPILER = shutil.which("c++") or shutil.which("g++")
 

@@ -1,10 +1,15 @@
 """What runs inside Natron, the ready-made groups and the menu, against stand-ins for its nodes."""
 
+import sys
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
 from install import natron
+
+# Parameters that Natron gives every node, or some of its own.
+OF_ALL = ("optional", "isMask", "disableNode", "onParamChanged")
 
 
 class FakeParam:
@@ -35,7 +40,7 @@ class FakeNode:
 
     def __init__(self, plugin: str, inputs: list[str], params: list[str]) -> None:
         self.plugin, self.inputs = plugin, inputs
-        self.params = {name: DoubleParam(name) for name in (*params, "optional", "isMask")}
+        self.params = {name: DoubleParam(name) for name in (*params, *OF_ALL)}
         self.connected: dict[int, FakeNode] = {}
         self.name = ""
 
@@ -86,12 +91,14 @@ class FakeApp:
     [
         ("CleanplateKey", {"BackgroundMatte": "SHOWN"}),
         ("CleanplateRigRemoval", {"Inpaint": "SHOWN"}),
+        ("CleanplateLearn", {"Learned": "SHOWN"}),
         ("CleanplateRemoveMarkers", {"Segment": "FOUND", "Inpaint": "FILLED"}),
     ],
 )
 def test_groups_use_only_what_the_faces_have(script, shown, monkeypatch):
     """Names in the group scripts are names of inputs and parameters; real Natron runs them in test_natron.py."""
     monkeypatch.syspath_prepend(str(natron.SCRIPTS))
+    monkeypatch.setitem(sys.modules, "NatronEngine", MagicMock())
     module = __import__(script)
     app, group = FakeApp(), FakeNode("group", [], [])
     module.createInstance(app, group)
@@ -99,9 +106,8 @@ def test_groups_use_only_what_the_faces_have(script, shown, monkeypatch):
         face = app.faces[f"org.cleanplate.{node}"]
         made = next(entry for entry in app.made if entry.plugin == f"org.cleanplate.{node}")
         assert {face.inputs[index].name for index in made.connected} == {entry.name for entry in face.inputs}
-        assert {name.removeprefix(node) for name in group.params if name.startswith(node)} == set(
-            getattr(module, listed)
-        )
+        there = {name.removeprefix(node) for name in group.params if name.startswith(node)}
+        assert there == {*getattr(module, listed), *getattr(module, "REMEMBERED", ())}
     assert any(entry.plugin.endswith("Output") and entry.connected for entry in app.made)
 
 
@@ -132,6 +138,7 @@ def test_the_menu_has_every_node_and_group(monkeypatch):
         "Cleanplate/Background Matte",
         "Cleanplate/Video Matte",
         "Cleanplate/Groups/Clean-plate Key",
+        "Cleanplate/Groups/Learn",
         "Cleanplate/Groups/Remove Markers and Wires",
         "Cleanplate/Groups/Rig Removal",
     ]

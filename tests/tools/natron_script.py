@@ -5,7 +5,9 @@
 
 import json
 import os
+import time
 import traceback
+from pathlib import Path
 
 import NatronEngine
 
@@ -21,6 +23,19 @@ def set_param(node, name, value):
     param.set(value)
 
 
+def make_roto(boxes):
+    """A Roto with one square that moves: x, y and size by frame."""
+    node = app.createNode("fr.inria.built-in.Roto")
+    frames = sorted(boxes, key=int)
+    shape = node.getRotoContext().createRectangle(*boxes[frames[0]], int(frames[0]))
+    for frame in frames:
+        x, y, size = boxes[frame]
+        corners = [(x, y + size), (x + size, y + size), (x + size, y), (x, y)]
+        for index, corner in enumerate(corners):
+            shape.setPointAtIndex(index, int(frame), *corner, 0, 0, 0, 0)
+    return node
+
+
 def build():
     made = {}
     for entry in task["nodes"]:
@@ -29,6 +44,8 @@ def build():
             node = app.createReader(entry["file"])
         elif kind == "write":
             node = app.createWriter(entry["file"])
+        elif kind == "roto":
+            node = make_roto(entry["boxes"])
         else:
             node = app.createNode(kind)
         assert node is not None, f"Natron made no {kind}"
@@ -52,18 +69,39 @@ def connect(made, name, inputs):
 
 
 def take(step, made):
-    """One step of a user: parameters, connections, a render."""
+    """One step of a user: parameters, connections, buttons that are pressed, patience, a render, saving."""
     for name, params in step.get("params", {}).items():
         for param, value in params.items():
             set_param(made[name], param, value)
     for name, inputs in step.get("inputs", {}).items():
         connect(made, name, inputs)
+    for name, buttons in step.get("press", {}).items():
+        for button in buttons:
+            made[name].getParam(button).trigger()
+            report.setdefault("said", []).append(made[name].getParam("status").getValue())
+    if "until" in step:
+        wait(*step["until"])
     if "render" in step:
         app.render(made[task["write"]], *step["render"])
+    if "save" in step:
+        assert app.saveProjectAs(step["save"])
+
+
+def wait(file, words):
+    """Until one of the words stands in a file, on a machine that may be busy with other things."""
+    for _ in range(7000):
+        if os.path.exists(file) and any(word in Path(file).read_text() for word in words):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{file} does not say {words}: {report.get('said')}")
 
 
 try:
-    nodes = build()
+    if task.get("project"):
+        app = app.loadProject(task["project"])
+        nodes = {node.getLabel(): node for node in app.getChildren()}
+    else:
+        nodes = build()
     for first, last in task.get("ranges", []):
         app.render(nodes[task["write"]], first, last)
     for step in task.get("steps", []):

@@ -57,12 +57,14 @@ class Natron:
             "OMP_NUM_THREADS": "1",
         }
 
-    def run(self, nodes=(), ranges=(), write="", options=(), steps=()) -> tuple[dict, str]:
-        """Runs a graph; what the script reports, and what Natron printed. `steps` are those of `natron_script.take`."""
+    def run(self, nodes=(), ranges=(), write="", options=(), steps=(), project="") -> tuple[dict, str]:
+        """Runs a graph, or a saved project; what the script reports, and what Natron printed.
+
+        `steps` are those of `natron_script.take`; in a project nodes go by their labels.
+        """
         task = self.folder / "task.json"
-        task.write_text(
-            json.dumps({"nodes": list(nodes), "ranges": list(ranges), "write": write, "steps": list(steps)})
-        )
+        given = {"nodes": list(nodes), "ranges": list(ranges), "write": write, "steps": list(steps), "project": project}
+        task.write_text(json.dumps(given))
         report = task.with_suffix(".json.report")
         report.unlink(missing_ok=True)
         result = subprocess.run(

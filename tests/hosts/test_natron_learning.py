@@ -1,0 +1,358 @@
+"""The group Learn against stand-ins for Natron's nodes: what is written, what is started, what is said."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from install import natron
+
+AS_STORED = {"timeOffset": 0, "startingTime": 1001, "firstFrame": 1001, "ocioInputSpace": "l", "ocioOutputSpace": "l"}
+
+WRITE = ("afterRender", "bitDepth", "disableNode", "formatType", "outputComponents")
+
+
+class Param:
+    def __init__(self, value=""):
+        self.value = value
+
+    def getValue(self):
+        return self.value
+
+    def setValue(self, value):
+        self.value = value
+
+    set = get = setValue
+
+
+class Node:
+    """As much of a node as the scripts touch; `shapes` are the key frames of the shapes of a Roto."""
+
+    def __init__(self, plugin="", inputs=(), shapes=None, **params):
+        self.plugin, self.inputs, self.shapes = plugin, list(inputs), shapes
+        self.params = {name: Param(value) for name, value in params.items()}
+
+    def getPluginID(self):
+        return self.plugin
+
+    def getParam(self, name):
+        return self.params.get(name)
+
+    def getInput(self, index):
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def getChildren(self):
+        return []
+
+    def getRotoContext(self):
+        """As in Natron 2.6: a layer's children are names, by which the context finds shapes and layers."""
+        if self.shapes is None:
+            return None
+        found = {
+            f"Bezier{n}": SimpleNamespace(getKeyframes=lambda keys=keys: keys) for n, keys in enumerate(self.shapes)
+        }
+        names = [SimpleNamespace(getScriptName=lambda name=name: name) for name in found]
+        found["Layer1"] = SimpleNamespace(getChildren=lambda: names)
+        base = SimpleNamespace(getChildren=lambda: [SimpleNamespace(getScriptName=lambda: "Layer1")])
+        return SimpleNamespace(getBaseLayer=lambda: base, getItemByName=found.get)
+
+
+class Group(Node):
+    def __init__(self, inputs):
+        super().__init__("org.cleanplate.groups.Learn", inputs)
+        values = {"status": "", "keyFrames": "", "weightsFile": "", "teach": 0, "minutes": 10.0}
+        values |= {"Learnedweights": "", "Learnednewest": "", "LearneddisableNode": True}
+        values |= {"LearnedinputSpace": "auto", "Learneddevice": "auto"}
+        self.params = {name: Param(value) for name, value in values.items()}
+        self.writers = {}
+
+    def getScriptName(self):
+        return "Learn1"
+
+    def getNode(self, name):
+        return self.writers.get(name, name)
+
+    def said(self):
+        return self.params["status"].value
+
+
+class App:
+    """Renders at once, or when `catch_up` is called."""
+
+    def __init__(self, module, project, group, at_once):
+        self.module, self.project, self.group, self.at_once = module, project, group, at_once
+        self.asked, self.fails = [], set()
+
+    def getProjectParam(self, name):
+        return Param({"projectPath": f"{self.project}/", "projectName": "shot.ntp"}[name] if self.project else "")
+
+    def getChildren(self):
+        return [self.group]
+
+    def timelineGetTime(self):
+        return 1025
+
+    def timelineGetLeftBound(self):
+        return 1001
+
+    def timelineGetRightBound(self):
+        return 1003
+
+    def createWriter(self, pattern, group, seen):
+        writer = Node(**dict.fromkeys(WRITE, ""))
+        writer.pattern = pattern
+        writer.connectInput = lambda index, node: setattr(writer, "source", node)
+        writer.setScriptName = lambda name: group.writers.__setitem__(name, writer)
+        writer.destroy = lambda reconnect: [group.writers.pop(n) for n, w in [*group.writers.items()] if w is writer]
+        return writer
+
+    def render(self, writer, first, last):
+        self.asked.append((writer, first, last))
+        if self.at_once:
+            self.catch_up()
+
+    def catch_up(self):
+        writer, first, last = self.asked[-1]
+        for frame in range(first, last + 1):
+            if frame not in self.fails:
+                Path(writer.pattern.replace("####", str(frame))).write_text(writer.source)
+        if not self.at_once:
+            self.module.note_written(next(name for name, one in self.group.writers.items() if one is writer))
+
+
+class Scene:
+    def __init__(self, monkeypatch, folder):
+        monkeypatch.syspath_prepend(str(natron.SCRIPTS))
+        engine = SimpleNamespace(BoolNodeCreationProperty=bool)
+        settings = SimpleNamespace(getParam=lambda name: None)
+        engine.natron = SimpleNamespace(getSettings=lambda: settings, getNumInstances=lambda: 1)
+        engine.natron.isBackground = lambda: self.app.at_once
+        monkeypatch.setitem(sys.modules, "NatronEngine", engine)
+        for name in ("cleanplate_process", "cleanplate_writing", "cleanplate_learning"):
+            sys.modules.pop(name, None)
+        self.learning = importlib.import_module("cleanplate_learning")
+        self.process = sys.modules["cleanplate_process"]
+        monkeypatch.setattr(self.process, "command", lambda folders: ["cleanplate"])
+        self.started = []
+        self.running = SimpleNamespace(pid=77, status=None)
+        self.running.poll = lambda: self.running.status
+        monkeypatch.setattr(
+            self.process, "start", lambda words, said: self.started.append((words, said)) or self.running
+        )
+        self.read = Node("fr.inria.built-in.Read", filename="/a/shot.####.exr", **AS_STORED)
+        self.roto = Node("fr.inria.built-in.Roto", [self.read], shapes=[[1001.0, 1003.0], [1003.0]])
+        self.group = Group([self.read, self.roto])
+        self.folder = folder
+        self.app = App(sys.modules["cleanplate_writing"], folder, self.group, at_once=True)
+        engine.natron.getInstance = lambda number: self.app
+        self.weights = folder / "shot_Learn1.safetensors"
+
+    def press(self, name):
+        self.learning.pressed(name, self.group, self.app)
+
+    def status(self, **fields):
+        self.weights.with_name(self.weights.name + ".status.json").write_text(json.dumps(fields))
+
+
+@pytest.fixture
+def scene(monkeypatch, tmp_path):
+    return Scene(monkeypatch, tmp_path)
+
+
+def options(words):
+    return dict(zip(words[2::2], words[3::2], strict=True))
+
+
+def test_learn_writes_the_roto_s_key_frames_and_starts_the_command(scene):
+    scene.press("learn")
+    ((words, said),) = scene.started
+    assert words[:2] == ["cleanplate", "learn"]
+    assert options(words) == {
+        "--source": "/a/shot.####.exr",
+        "--keys": str(scene.folder / "shot_Learn1.keys/key.####.exr"),
+        "--out": str(scene.weights),
+        "--teach": "matte",
+        "--minutes": "10",
+        "--input-space": "lin_rec709",
+        "--device": "auto",
+    }
+    assert said == scene.folder / "shot_Learn1.safetensors.log"
+    assert [p.name for p in sorted(scene.folder.glob("*.keys/*"))] == ["key.1001.exr", "key.1003.exr"]
+    assert scene.group.params["weightsFile"].value == "[Project]/shot_Learn1.safetensors"
+    assert not scene.group.writers, "the Write nodes are gone"
+    assert [writer.params["outputComponents"].value for writer, _, _ in scene.app.asked] == ["Alpha", "Alpha"]
+
+
+def test_key_frames_that_are_listed_count_and_older_ones_go(scene):
+    scene.press("learn")
+    scene.running.status = 0
+    scene.press("stop")
+    scene.learning.follow(scene.group, scene.app)
+    scene.group.params["keyFrames"].setValue("1002")
+    scene.group.params["teach"].setValue(1)
+    scene.press("learn")
+    assert [p.name for p in scene.folder.glob("*.keys/*")] == ["key.1002.exr"]
+    assert scene.app.asked[-1][0].params["outputComponents"].value == "RGB"
+    assert options(scene.started[-1][0])["--teach"] == "picture"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timeOffset": 5},
+        {"startingTime": 1},
+        {"ocioInputSpace": "other"},
+        {"filename": "/a/shot.####.png"},
+        {"disableNode": True},
+    ],
+)
+def test_a_read_that_changes_its_files_is_written_out(scene, change):
+    scene.read.params |= {name: Param(value) for name, value in change.items()}
+    scene.press("learn")
+    assert options(scene.started[0][0])["--source"] == str(scene.folder / "shot_Learn1.source/source.####.exr")
+    assert [p.name for p in sorted(scene.folder.glob("*.source/*"))] == [f"source.{n}.exr" for n in (1001, 1002, 1003)]
+
+
+def test_what_comes_through_other_nodes_is_written_out_and_a_plate_is_taken_along(scene):
+    still = Node("fr.inria.built-in.Dot", [Node("fr.inria.built-in.Read", filename="/a/clean.exr", **AS_STORED)])
+    scene.group.inputs = [Node("net.sf.openfx.Grade", [scene.read]), scene.roto, still]
+    scene.press("learn")
+    found = options(scene.started[0][0])
+    assert found["--source"].endswith("source.####.exr")
+    assert found["--plate"] == "/a/clean.exr"
+
+
+def test_in_the_window_natron_renders_meanwhile(scene):
+    scene.app.at_once = False
+    scene.press("learn")
+    assert not scene.started
+    assert scene.group.said() == "Natron writes what is learned from: 2 frames left."
+    scene.press("learn")
+    assert scene.group.said() == "It is learning already: press Stop first to begin anew."
+    scene.app.catch_up()
+    scene.learning.follow(scene.group, scene.app)
+    assert scene.group.said() == "Natron writes what is learned from: 1 frame left."
+    assert len(scene.group.writers) == 1
+    scene.app.catch_up()
+    scene.learning.follow(scene.group, scene.app)
+    assert len(scene.started) == 1
+    assert not scene.group.writers
+
+
+def test_stop_while_natron_still_writes(scene):
+    scene.app.at_once = False
+    scene.press("learn")
+    scene.press("stop")
+    assert not scene.group.writers
+    scene.learning.follow(scene.group, scene.app)
+    assert not scene.started
+    assert scene.group.said() == "Stopped before anything was learned."
+
+
+def test_frames_that_could_not_be_written_are_named(scene):
+    scene.app.fails = {1003}
+    scene.press("learn")
+    assert scene.group.said().endswith("shot_Learn1.keys/key.1003.exr: look at what comes into Keys.")
+    assert not scene.group.writers
+    assert not scene.started
+
+
+def test_a_folder_that_cannot_be_written_is_named(scene):
+    (scene.folder / "shot_Learn1.keys").write_text("no folder")
+    scene.press("learn")
+    assert scene.group.said() == f"{scene.folder}/shot_Learn1.keys cannot be written: File exists."
+    assert not scene.started
+
+
+def test_a_copy_of_the_group_leaves_the_writing_to_the_first(scene):
+    scene.app.at_once = False
+    scene.press("learn")
+    copy = Group(scene.group.inputs)
+    copy.getScriptName = lambda: "Learn2"
+    copy.params["weightsFile"].setValue(str(scene.weights))
+    scene.app.catch_up()
+    scene.learning.follow(copy, scene.app)
+    assert len(scene.group.writers) == 1
+    scene.learning.pressed("learn", copy, scene.app)
+    assert copy.said() == "It is learning already: press Stop first to begin anew."
+
+
+def test_a_command_that_ends_at_once_is_quoted(scene):
+    scene.press("learn")
+    scene.process.said(scene.weights).write_text("cleanplate: no key frame lies in the shot\n")
+    scene.status(state="finished", step=9, pid=5)
+    scene.running.status = 1
+    for _ in range(2):
+        scene.learning.look()
+        assert scene.group.said() == "no key frame lies in the shot", "what an earlier one said does not count"
+    scene.press("learn")
+    assert len(scene.started) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "params", "sentence"),
+    [
+        (0, {}, "Connect the shot to Source."),
+        (1, {}, "Connect a Roto or RotoPaint, keyed at a few frames, to Keys."),
+        (2, {"keyFrames": "1001, x"}, "'x' is no frame: list key frames like 1001, 1025, 1049."),
+        (2, {"weightsFile": "arm"}, "Name the weights file with its whole path, not arm."),
+    ],
+)
+def test_what_is_missing_is_said(scene, inputs, params, sentence):
+    scene.group.inputs = scene.group.inputs[:inputs] or [None, scene.roto]
+    scene.group.params |= {name: Param(value) for name, value in params.items()}
+    scene.press("learn")
+    assert scene.group.said() == sentence
+    assert not scene.started
+
+
+def test_a_roto_without_keys_and_an_unsaved_project(scene):
+    scene.roto.shapes = []
+    scene.press("learn")
+    assert scene.group.said().startswith("Name the frames that you painted under Key frames")
+    scene.app.project = ""
+    scene.group.params["weightsFile"].setValue("")
+    scene.press("learn")
+    assert scene.group.said() == "Save the project first, or name the weights file that is learned into."
+
+
+def test_the_newest_weights_are_shown_while_they_are_learned_and_from_then_on(scene, monkeypatch):
+    scene.press("learn")
+    assert scene.group.params["LearneddisableNode"].value
+    scene.weights.write_text("first")
+    scene.status(state="learning", step=3, loss=0.5, minutes_left=1.0, pid=77, next_keys=[[1013]])
+    monkeypatch.setattr(scene.process, "at_work", lambda weights: 77)
+    scene.learning.look()
+    assert scene.group.said() == "Learning: step 3, loss 0.5000, 1.0 min left. Next key to paint: 1013."
+    assert scene.group.params["Learnedweights"].value == str(scene.weights)
+    assert not scene.group.params["LearneddisableNode"].value
+    first = scene.group.params["Learnednewest"].value
+    scene.weights.write_text("second one")
+    monkeypatch.setattr(scene.process, "at_work", lambda weights: 0)
+    scene.learning.look()
+    assert scene.group.params["Learnednewest"].value != first
+
+
+def test_weights_that_another_shot_taught_are_shown_when_use_is_pressed(scene):
+    scene.weights = scene.folder / "car.safetensors"
+    scene.group.params["weightsFile"].setValue(str(scene.weights))
+    scene.press("use")
+    assert scene.group.said().startswith(f"{scene.weights} is not there")
+    scene.weights.write_text("car")
+    scene.status(state="finished", step=5, pid=1)
+    scene.learning.look()
+    assert scene.group.params["LearneddisableNode"].value, "naming a file is not using it"
+    scene.press("use")
+    assert not scene.group.params["LearneddisableNode"].value
+    assert scene.group.params["Learnedweights"].value == str(scene.weights)
+
+
+def test_the_frame_that_is_looked_at_goes_on_the_list_and_off_again(scene):
+    scene.group.params["keyFrames"].setValue("1049 1001-1002")
+    scene.press("addFrame")
+    assert scene.group.params["keyFrames"].value == "1001, 1002, 1025, 1049"
+    scene.press("addFrame")
+    assert scene.group.params["keyFrames"].value == "1001, 1002, 1049"
