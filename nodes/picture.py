@@ -64,10 +64,19 @@ class Proxy:
 
 def make_proxy(frame: Frame, exposure: float, device: torch.device) -> Proxy:
     """The proxy of a frame's colour; RGB, or Y three times.  Raises FrameError where there is neither."""
-    stored = _to_tensor(colour_pixels(frame), device)
-    light, broken = _sanitised(_linear(_without_smallest(stored), frame.colour))
+    stored, light, broken = _seen_light(frame, device)
     gain = 2.0**exposure
     return Proxy(stored, light, srgb_encode((light * gain).clamp(0, 1)), gain, frame.colour, broken)
+
+
+def light_pixels(frame: Frame) -> Pixels:
+    """The light `[H,W,3]` of a frame as a proxy has it, for those who see a smaller picture of it."""
+    return to_pixels(_seen_light(frame, torch.device("cpu"))[1])
+
+
+def _seen_light(frame: Frame, device: torch.device) -> tuple[Tensor, Tensor, int]:
+    stored = _to_tensor(colour_pixels(frame), device)
+    return stored, *_sanitised(_linear(_without_smallest(stored), frame.colour))
 
 
 def _without_smallest(stored: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from models.learning.lesson import Predicted
 from nodes.filling.mask import weight_around
 from nodes.footage.frame import Pixels
 from nodes.footage.window import Window
-from nodes.learning.region import EightBit
+from nodes.learning.region import EightBit, reduced
 from nodes.picture import Proxy, place, to_pixels
 
 # Variance, in display-encoded values, of what is no edge.
@@ -33,15 +33,16 @@ class FullSize:
     def alpha(self) -> Tensor:
         """`[1,1,H,W]` over the data."""
         value = _tensor(self.predicted.value)
-        shown, small = self._pictures()
-        refined = value if shown is None else guided(shown.mean(1, True), small.mean(1, True), value)
-        return self._on_data(refined.clamp(0, 1))
+        pictures = self._guides()
+        if pictures is not None:
+            value = guided(pictures[0].mean(1, True), pictures[1].mean(1, True), value)
+        return self._on_data(value.clamp(0, 1))
 
     def change(self) -> Tensor:
         """`[1,3,H,W]` over the data: what the display-encoded picture is to be changed by."""
-        shown, small = self._pictures()
-        change = _tensor(self.predicted.value) - small
-        return self._on_data(change if shown is None else guided(shown, small, change))
+        change = _tensor(self.predicted.value - self.small.astype(np.float32) / np.float32(255))
+        pictures = self._guides()
+        return self._on_data(change if pictures is None else guided(pictures[0], pictures[1], change))
 
     def confidence(self) -> Pixels:
         """`[H,W,1]` over the data."""
@@ -49,12 +50,13 @@ class FullSize:
         size = self.window.height, self.window.width
         return to_pixels(self._on_data(F.interpolate(confidence, size, mode="bilinear", align_corners=False)))
 
-    def _pictures(self) -> tuple[Tensor | None, Tensor]:
-        """What the window shows and what the network saw of it; None for the former where that is the same size."""
-        small = _tensor(self.small.astype(np.float32) / np.float32(255))
-        if small.shape[-2:] == (self.window.height, self.window.width):
-            return None, small
-        return _tensor(place(to_pixels(self.proxy.shown), self.data, self.window, edge=True)), small
+    def _guides(self) -> tuple[Tensor, Tensor] | None:
+        """What the window shows, whole and as small as the network saw it; None where that is the same."""
+        if self.small.shape[:2] == (self.window.height, self.window.width):
+            return None
+        shown = to_pixels(self.proxy.shown)
+        whole = place(shown, self.data, self.window, edge=True)
+        return _tensor(whole), _tensor(reduced(shown, self.data, self.window, edge=True))
 
     def _on_data(self, image: Tensor) -> Tensor:
         """Beyond the window the border goes on."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 
 from nodes.footage.colour.space import LINEAR_REC709
 from nodes.footage.colour.spaces import from_linear_rec709, to_linear_rec709
@@ -15,11 +14,10 @@ from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import SAME
 from nodes.footage.window import Window
-from nodes.learning.region import reduced
-from nodes.picture import colour_pixels, make_proxy, mask_pixels, place, settled, to_pixels
+from nodes.learning.region import reduced, seen
+from nodes.picture import colour_pixels, light_pixels, mask_pixels, place, settled
 
 TaughtKind = Literal["matte", "picture"]
-CPU = torch.device("cpu")
 
 
 class Taught(NamedTuple):
@@ -65,9 +63,9 @@ def key_matte(key: Frame, window: Window) -> Pixels:
 
 def key_picture(key: Frame, source: Pixels, window: Window, exposure: float) -> Pixels:
     """The display-encoded picture `[h,w,3]` of a key frame; where it has no pixels `source` `[h,w,3]`, of that size."""
-    shown = to_pixels(make_proxy(linearised(key), exposure, CPU).shown)
-    there = reduced(np.ones((*shown.shape[:2], 1), np.float32), key.data_window, window, edge=False)
-    small = reduced(shown, key.data_window, window, edge=True)
+    light = light_pixels(linearised(key))
+    there = reduced(np.ones((*light.shape[:2], 1), np.float32), key.data_window, window, edge=False)
+    small = seen(light, 2.0**exposure, key.data_window, window)
     return np.where(there >= 1, small, source).clip(0, 1).astype(np.float32)
 
 

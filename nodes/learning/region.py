@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
 from nodes.picture import place
@@ -82,6 +83,15 @@ def reduced(pixels: Pixels, data: Window, window: Window, edge: bool) -> Pixels:
         return laid
     small = cv2.resize(laid, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32).reshape(height, width, pixels.shape[2])
+
+
+def seen(light: Pixels, gain: float, data: Window, window: Window) -> Pixels:
+    """What the network sees `[h,w,3]` of light `[H,W,3]` over `data`: display-encoded 0..1, the window as it is small.
+
+    It is made small in light, as by a lens, which is many times as fast as to encode it first.
+    """
+    small = reduced((light * np.float32(gain)).clip(0, 1), data, window, edge=True)
+    return np.asarray(encode(small, "srgb").clip(0, 1), np.float32)
 
 
 def as_bytes(shown: Pixels) -> EightBit:

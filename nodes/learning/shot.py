@@ -18,9 +18,9 @@ from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage, Header
-from nodes.learning.keys import CPU, Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
-from nodes.learning.region import EightBit, Region, as_bytes, reduced
-from nodes.picture import laid_on, make_proxy, to_pixels
+from nodes.learning.keys import Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
+from nodes.learning.region import EightBit, Region, as_bytes, seen
+from nodes.picture import laid_on, light_pixels
 
 # Small pictures that stay in memory; at 960x540 these are a thousand.
 KEPT_BYTES = 1_600_000_000
@@ -137,8 +137,7 @@ class LearningShot:
         return made
 
     def _small(self, frame: Frame) -> Pixels:
-        shown = to_pixels(make_proxy(frame, self.exposure, CPU).shown)
-        return reduced(shown, frame.data_window, self.region.window_in(frame), edge=True)
+        return seen(light_pixels(frame), 2.0**self.exposure, frame.data_window, self.region.window_in(frame))
 
 
 def digest_of(lessons: Sequence[Lesson], kind: TaughtKind) -> str:
