@@ -19,6 +19,7 @@ from nodes.ladder import descend
 from nodes.learning import full_size, keys, taught
 from nodes.learning.region import as_bytes, seen
 from nodes.matting import matte
+from nodes.matting.edge_colour import edge_colour
 from nodes.matting.soft_edges import solve_soft_edges
 from nodes.network import choose_weights
 from nodes.picture import (
@@ -109,6 +110,8 @@ class _Result:
             shown = keys.as_matte(self.key, is_named(params["keysSpace"]))
             alpha = self._tensor(mask_pixels(shown, self.source.data_window))
         alpha = matte.apply_masks(alpha, self.inputs, self.frame, self.source, self.notes)
+        if plate is None:
+            colour = edge_colour(alpha, self.proxy.shown)
         foreground = rebuild_foreground(self.proxy, colour, alpha, plate)
         straight = to_pixels(foreground)
         return {
