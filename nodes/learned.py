@@ -17,7 +17,7 @@ from nodes.footage.files.frame_list import parse_frames
 from nodes.footage.frame import Frame, Pixels
 from nodes.ladder import descend
 from nodes.learning import full_size, keys, taught
-from nodes.learning.region import as_bytes, seen
+from nodes.learning.region import as_bytes, seen_small
 from nodes.matting import matte
 from nodes.matting.edge_colour import edge_colour
 from nodes.matting.soft_edges import solve_soft_edges
@@ -58,10 +58,10 @@ class Learned:
             key = laid_on("key frame", inputs.frame("Keys", frame), source)
 
         window = memory.region.window_in(source)
-        small = as_bytes(seen(to_pixels(proxy.light), proxy.gain, source.data_window, window))
+        small = as_bytes(seen_small(to_pixels(proxy.light), proxy.gain, source.data_window, window))
         small_plate = None
         if memory.with_plate and plate is not None:
-            small_plate = as_bytes(seen(to_pixels(plate.light), plate.gain, source.data_window, window))
+            small_plate = as_bytes(seen_small(to_pixels(plate.light), plate.gain, source.data_window, window))
         inputs.check_cancelled()
         with taught.whole_memory(weights):
             predicted, notes = descend([("the whole picture", 0)], lambda _: pupil(small, frame, small_plate), device)

@@ -14,7 +14,7 @@ from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import SAME
 from nodes.footage.window import Window
-from nodes.learning.region import reduced, seen
+from nodes.learning.region import reduced, seen_small
 from nodes.picture import colour_pixels, light_pixels, mask_pixels, place, settled
 
 TaughtKind = Literal["matte", "picture"]
@@ -65,7 +65,7 @@ def key_picture(key: Frame, source: Pixels, window: Window, exposure: float) -> 
     """The display-encoded picture `[h,w,3]` of a key frame; where it has no pixels `source` `[h,w,3]`, of that size."""
     light = light_pixels(linearised(key))
     there = reduced(np.ones((*light.shape[:2], 1), np.float32), key.data_window, window, edge=False)
-    small = seen(light, 2.0**exposure, key.data_window, window)
+    small = seen_small(light, 2.0**exposure, key.data_window, window)
     return np.where(there >= 1, small, source).clip(0, 1).astype(np.float32)
 
 

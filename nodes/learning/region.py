@@ -85,7 +85,7 @@ def reduced(pixels: Pixels, data: Window, window: Window, edge: bool) -> Pixels:
     return np.asarray(small, np.float32).reshape(height, width, pixels.shape[2])
 
 
-def seen(light: Pixels, gain: float, data: Window, window: Window) -> Pixels:
+def seen_small(light: Pixels, gain: float, data: Window, window: Window) -> Pixels:
     """What the network sees `[h,w,3]` of light `[H,W,3]` over `data`: display-encoded 0..1, the window as it is small.
 
     It is made small in light, as by a lens, which is many times as fast as to encode it first.

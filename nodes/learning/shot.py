@@ -19,7 +19,7 @@ from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage, Header
 from nodes.learning.keys import Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
-from nodes.learning.region import EightBit, Region, as_bytes, seen
+from nodes.learning.region import EightBit, Region, as_bytes, seen_small
 from nodes.picture import laid_on, light_pixels
 
 # Small pictures that stay in memory; at 960x540 these are a thousand.
@@ -137,7 +137,7 @@ class LearningShot:
         return made
 
     def _small(self, frame: Frame) -> Pixels:
-        return seen(light_pixels(frame), 2.0**self.exposure, frame.data_window, self.region.window_in(frame))
+        return seen_small(light_pixels(frame), 2.0**self.exposure, frame.data_window, self.region.window_in(frame))
 
 
 def digest_of(lessons: Sequence[Lesson], kind: TaughtKind) -> str:
