@@ -120,3 +120,18 @@ def spread(frames: Sequence[int], count: int) -> list[int]:
     first = frames[0]
     places = np.linspace(first, first + len(frames) - 1, min(count, len(frames)))
     return [frames[place - first] for place in sorted({round(place) for place in places.tolist()})]
+
+
+def neighbours(frame: int, reach: int, frames: Sequence[int]) -> dict[int, int]:
+    """Up to `reach` of ascending `frames` before and after a frame, and how many frames each is away.
+
+    A frame that is held, as it is not among `frames`, has the neighbours of the one that it shows, and not that one.
+    """
+    place = max(bisect_right(frames, frame) - 1, 0)
+    around = range(max(0, place - reach), min(len(frames), place + reach + 1))
+    return {frames[at]: at - place for at in around if at != place}
+
+
+def closeness(distance: int, reach: int) -> float:
+    """How much a frame so far away counts, the frame itself 1."""
+    return 1 - abs(distance) / (reach + 1)

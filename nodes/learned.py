@@ -9,26 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.wording import footage
 from nodes.engine import Device, Inputs, Params, Passes
-from nodes.errors import ParameterError
 from nodes.footage.colour.spaces import is_named
 from nodes.footage.files.frame_list import parse_frames
 from nodes.footage.frame import Frame, Pixels
+from nodes.frame_runs import frames_there, neighbours
 from nodes.ladder import descend
-from nodes.learning import full_size, keys, taught
-from nodes.learning.region import as_bytes, seen_small
+from nodes.learning import full_size, keys
+from nodes.learning.asking import Asked
 from nodes.matting import matte
 from nodes.matting.edge_colour import edge_colour
 from nodes.matting.soft_edges import solve_soft_edges
-from nodes.network import choose_weights
 from nodes.picture import (
     Proxy,
-    colour_pixels,
     laid_on,
-    make_proxy,
     mask_pixels,
-    place,
     premultiply,
     rebuild_changed,
     rebuild_foreground,
@@ -40,47 +35,30 @@ class Learned:
     """Engine of the node; see `learned.yaml` for inputs, parameters and passes."""
 
     def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
-        plate = [("C", frame)] if inputs.connected("C") else []
+        around = [frame, *neighbours(frame, params["steadyFrames"], frames_there(inputs, "Source"))]
+        pictures = [("Source", n) for n in around]
+        if inputs.connected("C"):
+            pictures += [("C", n) for n in around]
         key = [("Keys", frame)] if _is_key(frame, params, inputs, frozenset()) else []
-        return [("Source", frame), *plate, *matte.garbage_inputs(inputs, frame), *key]
+        return [*pictures, *matte.garbage_inputs(inputs, frame), *key]
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
-        asked, weights = choose_weights(params, device, "learned")
-        pupil, memory, kind = taught.load(asked, weights, device)
-        source = inputs.frame("Source", frame)
-        exposure = params["exposure"] + memory.exposure
-        proxy = make_proxy(source, exposure, device.torch_device)
-        plate = self._plate(source, frame, exposure, inputs, device)
-        if memory.with_plate and plate is None:
-            raise ParameterError(f"{taught.PLATE_NEEDED}: {footage('C', 'plate', 'plateFile')}")
+        pupil = Asked(params, inputs, device)
+        seen = pupil.see(frame)
         key = None
-        if _is_key(frame, params, inputs, memory.key_frames):
-            key = laid_on("key frame", inputs.frame("Keys", frame), source)
-
-        window = memory.region.window_in(source)
-        small = as_bytes(seen_small(to_pixels(proxy.light), proxy.gain, source.data_window, window))
-        small_plate = None
-        if memory.with_plate and plate is not None:
-            small_plate = as_bytes(seen_small(to_pixels(plate.light), plate.gain, source.data_window, window))
+        if _is_key(frame, params, inputs, pupil.memory.key_frames):
+            key = laid_on("key frame", inputs.frame("Keys", frame), seen.source)
         inputs.check_cancelled()
-        with taught.whole_memory(weights):
-            predicted, notes = descend([("the whole picture", 0)], lambda _: pupil(small, frame, small_plate), device)
-        answer = full_size.FullSize(predicted, small, proxy, source.data_window, window)
-        if proxy.broken:
-            notes.append(f"{proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
-        result = _Result(frame, params, inputs, source, proxy, key, notes)
-        images = result.matte(answer, plate) if kind == "matte" else result.picture(answer)
-        return Passes(images, source.data_window, {"taught": kind, "keyFrame": int(key is not None)}, notes)
-
-    def _plate(self, source: Frame, frame: int, exposure: float, inputs: Inputs, device: Device) -> Proxy | None:
-        """The clean plate on the source's pixels."""
-        if not inputs.connected("C"):
-            return None
-        plate = laid_on("clean plate", inputs.frame("C", frame), source)
-        window = source.data_window
-        pixels = place(colour_pixels(plate), plate.data_window, window, edge=True)
-        moved = Frame(pixels, ("R", "G", "B"), window, source.display_window, colour=plate.colour)
-        return make_proxy(moved, exposure, device.torch_device)
+        said, notes = descend([("the whole picture", 0)], lambda _: pupil.say(seen), device)
+        if key is None:
+            said = pupil.steady(seen, said, notes)
+        answer = full_size.FullSize(said, seen.small, seen.proxy, seen.source.data_window, seen.window)
+        if seen.proxy.broken:
+            notes.append(f"{seen.proxy.broken} pixels of the source are NaN or infinite; the network saw them as black")
+        result = _Result(frame, params, inputs, seen.source, seen.proxy, key, notes)
+        images = result.matte(answer, seen.plate) if pupil.kind == "matte" else result.picture(answer)
+        window = seen.source.data_window
+        return Passes(images, window, {"taught": pupil.kind, "keyFrame": int(key is not None)}, notes)
 
 
 class _Result:

@@ -19,12 +19,12 @@ from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FootageError, ParameterError
 from nodes.faces.face import comma_separated, layer_names
 from nodes.footage.frame import Frame
-from nodes.frame_runs import frames_there
+from nodes.frame_runs import closeness, frames_there, neighbours
 from nodes.ladder import descend
 from nodes.network import choose_weights, run_guarded
 from nodes.picture import Proxy, laid_on, make_proxy, placed_on, premultiply, same_size, settle, to_pixels
 from nodes.segmenting.mattes import MOST_CLASSES, Maps, levels, snapped
-from nodes.segmenting.views import View, closeness, laid_over, neighbours, scales
+from nodes.segmenting.views import View, laid_over, scales
 
 # Side of a tile for networks of up to so many classes, when the size is automatic and the weights do not say from
 # which they learned: what is blended grows with the classes.

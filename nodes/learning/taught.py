@@ -19,8 +19,6 @@ from nodes.learning.card import Card, read_card
 from nodes.learning.keys import TaughtKind
 from nodes.learning.region import Region
 
-PLATE_NEEDED = "the weights were taught with a clean plate"
-
 
 @dataclass(frozen=True)
 class Remembered:

@@ -5,7 +5,6 @@ Neighbours are a fixed window around the frame, so the order in which frames are
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,21 +47,6 @@ def scales(text: str, best: Sequence[float]) -> tuple[float, ...]:
             f"{LARGEST_SCALE:g}, such as 1 or 0.75, 1, 1.25"
         )
     return found
-
-
-def neighbours(frame: int, reach: int, frames: Sequence[int]) -> dict[int, int]:
-    """Up to `reach` of ascending `frames` before and after a frame, and how many frames each is away.
-
-    A frame that is held, as it is not among `frames`, has the neighbours of the one that it shows, and not that one.
-    """
-    place = max(bisect_right(frames, frame) - 1, 0)
-    around = range(max(0, place - reach), min(len(frames), place + reach + 1))
-    return {frames[at]: at - place for at in around if at != place}
-
-
-def closeness(distance: int, reach: int) -> float:
-    """How much a frame so far away counts, the frame itself 1."""
-    return 1 - abs(distance) / (reach + 1)
 
 
 def laid_over(neighbour: Tensor, current: Tensor) -> Tensor:

@@ -258,3 +258,26 @@ def test_a_file_that_does_not_say_what_it_was_taught_is_one_sentence(tmp_path) -
     weights.save(path, models.create("learned", kind="matte").state_dict(), "learned", {"kind": "matte"})
     with pytest.raises(CleanplateError, match="the weights 'bare' do not say what they were taught"):
         render("Learned", 1, shot(), Device(str(path), "matte"))
+
+
+def flickering(seen: Any, frame: int, plate: Any) -> Any:
+    return np.full((*seen.shape[:2], 1), 0.2 * (frame - 1000), np.float32)
+
+
+def test_frames_beside_it_steady_a_matte_where_their_pictures_match(learned) -> None:
+    same, other = RNG.random((HEIGHT, WIDTH, 3)), RNG.random((HEIGHT, WIDTH, 3))
+    frames = {n: picture(same) for n in (1001, 1003, 1004)}
+    alone = learned(flickering, ArrayInputs(Source=frames), steadyFrames=0).images["alpha"]
+    np.testing.assert_allclose(alone, 0.6, atol=1e-6)
+    # A frame beyond a hole is beside it as well.
+    calm = learned(flickering, ArrayInputs(Source=frames), steadyFrames=1).images["alpha"]
+    np.testing.assert_allclose(np.median(calm), (0.6 + 0.5 * 0.2 + 0.5 * 0.8) / 2, atol=1e-3)
+    cut = ArrayInputs(Source={1002: picture(other), 1003: picture(same), 1004: picture(other)})
+    np.testing.assert_allclose(learned(flickering, cut, steadyFrames=1).images["alpha"], 0.6, atol=0.02)
+
+
+def test_a_frame_of_another_size_steadies_nothing_and_is_told(learned) -> None:
+    frames = {1002: picture(RNG.random((HEIGHT, 2 * WIDTH, 3))), 1003: picture(RNG.random((HEIGHT, WIDTH, 3)))}
+    passes = learned(half, ArrayInputs(Source=frames))
+    np.testing.assert_array_equal(passes.images["alpha"], half(frames[1003].pixels, 0, None))
+    assert any("frame 1002" in note and "size" in note for note in passes.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 from models.learning.hints import NOWHERE, Excerpt, Hint, carried, coded, half, laid_out, seen, through, whole_frame
 from models.learning.memory import SAME, ShotMemory, packed, recall, small_picture, unpacked
 from models.learning.network import seen_channels
+from models.learning.steadying import Beside, steadied
 from models.motion import stay
 
 
@@ -132,3 +134,27 @@ def test_what_does_not_hang_together_is_said(part) -> None:
     else:
         with pytest.raises(ValueError, match="hang together"):
             unpacked({**tensors, f"shot.0.{part}": torch.zeros(2, 2)})
+
+
+def moving(place: int) -> np.ndarray:
+    texture = np.random.default_rng(2).integers(0, 256, (9, 40, 3), np.uint8)
+    wide = cv2.resize(texture, (320, 72), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(wide[:, 100 - place : 228 - place])
+
+
+def test_what_flickers_is_calmed_along_the_motion() -> None:
+    truth = lambda place: (moving(place)[..., :1] > 120).astype(np.float32)  # noqa: E731
+    wrong = [np.random.default_rng(i).normal(0, 0.2, (72, 128, 1)).astype(np.float32) for i in range(3)]
+    before, here, after = (
+        np.asarray(truth(place) + off, np.float32) for place, off in zip((0, 2, 4), wrong, strict=True)
+    )
+    calm = steadied(moving(2), here, [Beside(moving(0), before, 0.5), Beside(moving(4), after, 0.5)])
+    error = lambda value: float(np.abs(value - truth(2))[8:-8, 8:-8].mean())  # noqa: E731
+    assert error(calm) < 0.85 * error(here)
+    assert error(calm) < error((before + here + after) / 3)
+
+
+def test_another_picture_steadies_nothing() -> None:
+    one, other = np.zeros((72, 128, 1), np.float32), np.ones((72, 128, 1), np.float32)
+    np.testing.assert_array_equal(steadied(moving(0), one, []), one)
+    assert steadied(moving(0), one, [Beside(255 - moving(0), other, 1.0)]).mean() < 0.1
