@@ -68,11 +68,14 @@ class LearnedNetwork(nn.Module):
         features = self.backbone.features
         f1 = features[:2](torch.cat([normal, hints], 1))
         f2 = features[2:4](f1)
-        f3 = features[4:7](f2)
+        # What lies deeper is what things are, which a few keys cannot teach better, and the slow half of a step.
+        with torch.no_grad():
+            f3 = features[4:7](f2)
+            f4 = features[7:](f3)
         sizes = [torch.cat([frame, hints], 1)]
         for _ in range(3):
             sizes.append(F.avg_pool2d(sizes[-1], 2))
-        x = self.level4(self.aspp(features[7:](f3)))
+        x = self.level4(self.aspp(f4))
         x = self.level3(x, f3, sizes[3])
         x = self.level2(x, f2, sizes[2])
         x = self.level1(x, f1, sizes[1])

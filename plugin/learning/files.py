@@ -76,7 +76,9 @@ class Files:
     def write_weights(self, tensors: Mapping[str, Tensor], card: Card) -> str:
         """Writes the weights; returns their sha256. Raises WeightsError."""
         options = {"kind": card.kind}
-        return weights.save(Path(self.weights), tensors, NETWORK, options, licence="yours", **card.texts())
+        return weights.save(
+            Path(self.weights), tensors, NETWORK, options, licence=card.settings.get("licence", "yours"), **card.texts()
+        )
 
     def write_state(self, state: LearningState) -> None:
         """Raises WeightsError."""

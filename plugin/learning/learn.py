@@ -106,12 +106,13 @@ def _run(learner: Learner, before: LearningState | None, plan: LearnPlan, report
 
 @dataclass(frozen=True)
 class _Beginning:
-    """Where learning begins: with a state, or with tensors, or with neither; `fresh` is what knows nothing yet."""
+    """Where learning begins: with a state, or with tensors; `fresh` is what knows nothing yet, `licence` a word."""
 
     before: LearningState | None
     tensors: dict[str, Tensor] | None
     fresh: bool
     start: str
+    licence: str
 
 
 def _prepare_torch(device: str) -> None:
@@ -134,16 +135,18 @@ def _begin(plan: LearnPlan, taught: Lessons) -> _Beginning:
             f"{plan.files.weights} was taught a {card.kind} and these key frames are a {taught.kind}: choose another "
             "--out"
         )
+    found = weights.complete(weights.resolve(plan.files.weights, "Learned")) if card is not None else plan.start
+    # What is made of somebody's weights stays under their terms; ours and the artist's own ask for nothing.
+    licence = "yours" if found.state == "bundled" else found.licence
     if before is not None:
-        return _Beginning(before, None, before.fresh, before.start)
-    found = weights.resolve(plan.files.weights, "Learned") if card is not None else plan.start
+        return _Beginning(before, None, before.fresh, before.start, licence)
     if found.network == NETWORK:
         tensors = weights.load_model_weights(found, NETWORK, {"kind": taught.kind})
     else:
         from models.learning.network import from_video_matte
 
         tensors = from_video_matte(weights.load_model_weights(found, found.network, found.options), taught.kind)
-    return _Beginning(None, tensors, card is None, found.sha256)
+    return _Beginning(None, tensors, card is None, found.sha256, licence)
 
 
 def _task(plan: LearnPlan, taught: Lessons, beginning: _Beginning, device: str) -> Task:
@@ -161,6 +164,7 @@ def _task(plan: LearnPlan, taught: Lessons, beginning: _Beginning, device: str) 
         "exposure": plan.exposure,
         "teach": request.teach,
         "start": beginning.start,
+        "licence": beginning.licence,
         **{name: value for name, value in request.settings.items() if name != "exposure"},
     }
     return Task(

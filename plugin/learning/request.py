@@ -91,7 +91,7 @@ def plan_learning(request: LearnRequest) -> LearnPlan:
 
 def _start(named: str) -> WeightsRef:
     """The weights to begin with: taught ones, or those of VideoMatte, whose body the network has."""
-    found = weights.resolve(named)
+    found = weights.complete(weights.resolve(named))
     if found.network != "learned" and (found.network, found.options.get("variant")) != ("rvm", "mobilenetv3"):
         raise ParameterError(
             f"--from {named} is no start for learning: name weights that cleanplate learn wrote, or VideoMatte's of "
