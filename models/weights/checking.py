@@ -82,6 +82,12 @@ def _structureflow(model: Any) -> Any:
     return model(_picture(7, 64, 96, -1.0))
 
 
+def _learned(model: Any) -> Any:
+    from models.learning.network import seen_channels
+
+    return model(_picture(seen_channels(model.kind), 64, 96))
+
+
 _RUNS: dict[str, Callable[[Any], Any]] = {
     "bgmv2": lambda model: model(_picture(3, 256, 320), _picture(3, 256, 320).flip(3)),
     "bgmv2_base": lambda model: model(_picture(3, 64, 96), _picture(3, 64, 96).flip(3)),
@@ -93,5 +99,6 @@ _RUNS: dict[str, Callable[[Any], Any]] = {
     "structureflow_structure": _structureflow,
     "structureflow_flow": _structureflow,
     **dict.fromkeys(("hrnet_v1", "hrnet_v2", "hrnet_v2p"), lambda model: model(_picture(3, 64, 96, -1.0))),
+    "learned": _learned,
     "hrnet_ocr": lambda model: model(_picture(3, 64, 96, -1.0)),
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from nodes import catalogue
 from nodes.errors import ParameterError
+from nodes.faces.face import Face
 from nodes.footage.files.frame_list import parse_frames
 from plugin.cli.render import add_shorthands, parameters_of, shorthands_of
 from plugin.learning.reports import report
 from plugin.learning.request import NODE, LearnRequest, ShotAndKeys, plan_learning
 
-# Of the node's options these say nothing about how a shot is read, or are the command's own.
-OWN = ("weights", "device")
+# How the node's parameters begin that say nothing about how a shot and its key frames are read.
+OTHERS = ("weights", "device", "core", "garbage", "mask")
 
 
 def add_parser(commands: Any) -> None:
@@ -61,7 +63,7 @@ def add_parser(commands: Any) -> None:
         help="parameters of learned about its inputs",
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per event")
-    add_shorthands(parser.add_argument_group("how inputs are read"), [catalogue.find(NODE)])
+    add_shorthands(parser.add_argument_group("how inputs are read"), [_face()])
     parser.set_defaults(run=run)
 
 
@@ -80,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 def request_of(options: argparse.Namespace) -> LearnRequest:
     """What the command line asks for. Raises ParameterError."""
-    face = catalogue.find(NODE)
+    face = _face()
     settings: dict[str, Any] = parameters_of(options.set)
     settings |= shorthands_of(options, face, settings)
     return LearnRequest(
@@ -95,6 +97,13 @@ def request_of(options: argparse.Namespace) -> LearnRequest:
         parse_frames(options.preview) if options.preview else (),
         settings,
     )
+
+
+def _face() -> Face:
+    """The node's face with the parameters that say how a shot is read."""
+    face = catalogue.find(NODE)
+    kept = tuple(parameter for parameter in face.parameters if not parameter.name.startswith(OTHERS))
+    return dataclasses.replace(face, parameters=kept)
 
 
 def _pairs(sources: Sequence[str], keys: Sequence[str], plates: Sequence[str]) -> list[ShotAndKeys]:

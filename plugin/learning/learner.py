@@ -94,10 +94,13 @@ class Learner:
         while not self._over() and not self._stop.is_set():
             self._learn(preview)
         if self.step > first:
+            # Who stops it a second time loses no more than a look at what was learned.
+            self._save()
+            self._keep()
+            self.report.event("preparing", what="looking where another key frame would help", share=1.0)
             self._look()
             self._show(preview)
             self._save()
-            self._keep()
         return self._over()
 
     def tell(self, state: str, text: str = "") -> None:

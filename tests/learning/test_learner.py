@@ -104,7 +104,7 @@ def test_it_learns_until_its_time_is_over_and_saves_meanwhile(tmp_path) -> None:
     # What was prepared took two seconds.
     assert (trial.teacher.steps, trial.learner.seconds) == (120, 62.0)
     saved = [fields for name, fields in trial.events.told if name == "saved"]
-    assert len(saved) == 4
+    assert len(saved) == 5
     told = [fields for name, fields in trial.events.told if name == "learning"]
     assert 55 <= len(told) <= 62
     assert (told[0]["share"], told[0]["loss"]) == (pytest.approx(2.5 / 62, abs=1e-4), 0.5)

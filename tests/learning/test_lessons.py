@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from local_render import Events
 
 from nodes.errors import CleanplateError
 from nodes.learning.region import MOST_PIXELS
+from plugin.cli import learn
 from plugin.learning.lessons import Lessons, lessons_of
 from plugin.learning.request import LearnRequest, ShotAndKeys, plan_learning
 
@@ -246,3 +248,28 @@ def test_several_shots_teach_one_thing(folder, tmp_path_factory) -> None:
     write_keys(other, [1003])
     (other / "roto.1001.exr").unlink()
     assert [list(lesson.keys) for lesson in taught(folder, more=more).lessons] == [list(KEYS), [1003]]
+
+
+def test_the_command_has_the_options_that_say_how_its_inputs_are_read() -> None:
+    parser = argparse.ArgumentParser()
+    learn.add_parser(parser.add_subparsers())
+    words = [
+        "learn",
+        "--source",
+        "a.####.exr",
+        "--source",
+        "b.####.exr",
+        "--keys",
+        "c.####.exr",
+        "--keys",
+        "d.####.exr:A",
+    ]
+    words += ["--out", "o.safetensors", "--input-space", "ACEScg", "--keys-offset", "3", "--preview", "1001-1003"]
+    request = learn.request_of(parser.parse_args([*words, "--key-frames", "1,2", "--set", "exposure=1"]))
+    assert [pair.keys for pair in request.pairs] == ["c.####.exr", "d.####.exr:A"]
+    assert request.settings == {"exposure": "1", "inputSpace": "ACEScg", "keysOffset": "3", "keyFrames": "1,2"}
+    assert list(request.preview) == [1001, 1002, 1003]
+    with pytest.raises(SystemExit):
+        parser.parse_args([*words, "--weights", "x"])
+    with pytest.raises(CleanplateError, match="there are 2 --source and 3 --keys: give each shot its own keys"):
+        learn.request_of(parser.parse_args([*words, "--keys", "e.####.exr"]))
