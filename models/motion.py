@@ -49,22 +49,16 @@ def along(picture: NDArray[Any], way: Way, beyond: float | None = None) -> NDArr
     return np.asarray(cv2.remap(picture, way, nothing, cv2.INTER_LINEAR, borderMode=edge, borderValue=value))
 
 
-def ways_to(key: EightBit, others: Iterable[EightBit]) -> Iterator[Way]:
-    """For each of `others`, which lead away from `key` in order, where its pixels are in `key`; all [h, w]."""
-    before, way = key, stay(*key.shape)
+def followed(key: EightBit, others: Iterable[EightBit]) -> Iterator[tuple[Way, Way]]:
+    """For each of `others`, which lead away from `key` in order, where its pixels are in `key`, and the way back; all
+    [h, w]. Where the two do not lead to where they began something else is seen."""
+    before = key
+    to_key = from_key = stay(*key.shape)
     for other in others:
-        way = flow(other, key, along(way, flow(other, before)))
+        to_key = flow(other, key, along(to_key, flow(other, before)))
+        from_key = flow(key, other, along(flow(before, other), from_key))
         before = other
-        yield way
-
-
-def ways_from(key: EightBit, others: Iterable[EightBit]) -> Iterator[Way]:
-    """For each of `others`, which lead away from `key` in order, where the pixels of `key` are in it; all [h, w]."""
-    before, way = key, stay(*key.shape)
-    for other in others:
-        way = flow(key, other, along(flow(before, other), way))
-        before = other
-        yield way
+        yield to_key, from_key
 
 
 def enlarged(way: Way, height: int, width: int) -> Way:

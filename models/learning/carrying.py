@@ -14,7 +14,7 @@ import numpy as np
 
 from models.learning.hints import SHRINK, Hint, carried, coded, half
 from models.learning.lesson import EightBit, Lesson, TaughtKind
-from models.motion import Way, along, enlarged, grey, ways_from, ways_to
+from models.motion import Way, along, enlarged, followed, grey
 
 REACH = 60  # frames: what is carried further says little
 THERE_AND_BACK = (2, 5, 9, 14)
@@ -81,31 +81,25 @@ def _carry_one(
     """The hints that a key is for `others`, and for itself after having been there, by how many frames."""
     picture = lesson.picture(key)
     painted = half(coded(kind, lesson.keys[key], picture))
-    start, over, back = grey(picture, SHRINK), {}, {}
-    near: list[EightBit] = []
-    for far, other, there, way in _followed(lesson, start, others, near):
-        over[other] = carried(painted, picture, there, way, abs(other - key))
+    over: dict[int, Hint] = {}
+    back: dict[int, Hint] = {}
+    for far, (other, there, to_key, from_key) in enumerate(_followed(lesson, picture, others), 1):
+        over[other] = carried(painted, picture, there, (to_key, from_key), abs(other - key))
         if far in THERE_AND_BACK:
-            *_, returning = ways_from(start, near)
             moved = over[other].key.astype(np.float32) / np.float32(255)
-            left = np.asarray(along(picture, enlarged(way, *picture.shape[:2])), np.uint8)
-            back[far] = carried(moved, left, picture, returning, abs(other - key))
+            left = np.asarray(along(picture, enlarged(to_key, *picture.shape[:2])), np.uint8)
+            back[far] = carried(moved, left, picture, (from_key, to_key), abs(other - key))
     return over, back
 
 
-def _followed(
-    lesson: Lesson, start: EightBit, others: Sequence[int], near: list[EightBit]
-) -> Iterator[tuple[int, int, EightBit, Way]]:
-    """How far, which frame, its picture, and where its pixels are in the key; `near` gathers the first in grey."""
+def _followed(lesson: Lesson, picture: EightBit, others: Sequence[int]) -> Iterator[tuple[int, EightBit, Way, Way]]:
+    """Each of the frames, its picture, where its pixels are in the key's `picture`, and where those are in it."""
     latest: list[EightBit] = []
 
     def greys() -> Iterator[EightBit]:
         for other in others:
             latest[:] = [lesson.picture(other)]
-            small = grey(latest[0], SHRINK)
-            if len(near) < max(THERE_AND_BACK):
-                near.append(small)
-            yield small
+            yield grey(latest[0], SHRINK)
 
-    for far, (other, way) in enumerate(zip(others, ways_to(start, greys()), strict=True), 1):
-        yield far, other, latest[0], way
+    for other, ways in zip(others, followed(grey(picture, SHRINK), greys()), strict=True):
+        yield other, latest[0], *ways

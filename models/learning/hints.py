@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from models.learning.lesson import EightBit, Floats, TaughtKind
-from models.motion import Way, along, enlarged
+from models.motion import Way, along, enlarged, stay
 
-SHRINK, DOUBT_SHRINK = 2, 4
+SHRINK = 2  # of keys; doubts are as much smaller again
+ASTRAY = 3.0, 11.0  # pixels at the size of hints: fine, and as wrong as can be
 DOUBT = 0.1  # a hint that differs by this much from the frame weighs 1/e
 NOWHERE = 1e3  # how far a key frame is that is not there
 FAR = 24.0
@@ -22,7 +23,7 @@ FAR = 24.0
 
 class Hint(NamedTuple):
     """`key` uint8 [h/2, w/2, c]: carried alpha, or what a taught picture adds, around 128 and halved; `doubt` uint8
-    [h/4, w/4]: a quarter of full scale is 255; `distance` to the key frame, in frames."""
+    [h/4, w/4], 255 for what cannot be trusted at all; `distance` to the key frame, in frames."""
 
     key: EightBit
     doubt: EightBit
@@ -36,25 +37,32 @@ def half(image: Floats) -> Floats:
     return np.asarray(smaller, np.float32).reshape(size[1], size[0], -1)
 
 
-def carried(key: Floats, from_picture: EightBit, to_picture: EightBit, way: Way, distance: int) -> Hint:
-    """The hint that `key` [h/2, w/2, c] of `from_picture` is for `to_picture`, whose pixels `way` finds there; both
-    pictures [h, w, 3]."""
+def carried(key: Floats, from_picture: EightBit, to_picture: EightBit, ways: tuple[Way, Way], distance: int) -> Hint:
+    """The hint that `key` [h/2, w/2, c] of `from_picture` is for `to_picture`, both [h, w, 3]. `ways` lead from the
+    pixels of the latter to the former, and back."""
     height, width = key.shape[:2]
-    fine = way if way.shape[:2] == (height, width) else enlarged(way, height, width)
-    there = np.asarray(along(key, fine), np.float32).reshape(key.shape)
-    return Hint(_bytes(there), _doubt(from_picture, to_picture, fine), distance)
+    fine = [way if way.shape[:2] == (height, width) else enlarged(way, height, width) for way in ways]
+    there = np.asarray(along(key, fine[0]), np.float32).reshape(key.shape)
+    doubt = _off(from_picture, to_picture, fine[0]) + _astray(*fine)
+    size = (-(-width // SHRINK), -(-height // SHRINK))
+    return Hint(_bytes(there), _bytes(np.asarray(cv2.resize(doubt, size, interpolation=cv2.INTER_AREA))), distance)
 
 
-def _doubt(from_picture: EightBit, to_picture: EightBit, way: Way) -> EightBit:
+def _off(from_picture: EightBit, to_picture: EightBit, way: Way) -> Floats:
+    """How little the pictures look alike: 1 for a quarter of full scale, and where the way leaves the picture."""
     size = (way.shape[1], way.shape[0])
     here, there = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (to_picture, from_picture))
-    off = np.abs(np.asarray(along(there, way), np.float32) - here).mean(-1)
+    off = np.abs(np.asarray(along(there, way), np.float32) - here).mean(-1) * np.float32(4 / 255)
     outside = (way < 0).any(-1) | (way > np.array([size[0] - 1, size[1] - 1], np.float32)).any(-1)
-    off[outside] = 255
-    off = cv2.GaussianBlur(off, (0, 0), 2.0 / SHRINK)
-    share = SHRINK / DOUBT_SHRINK
-    smaller = cv2.resize(off, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    return _bytes(np.asarray(smaller, np.float32) * np.float32(4 / 255))
+    off[outside] = 4
+    return np.asarray(np.minimum(cv2.GaussianBlur(off, (0, 0), 2.0 / SHRINK), 1), np.float32)
+
+
+def _astray(way: Way, back: Way) -> Floats:
+    """How far a pixel is from where it began once it went there and back: what looks alike may be something else."""
+    distance = np.linalg.norm(np.asarray(along(back, way)) - stay(*way.shape[:2]), axis=-1)
+    smooth = cv2.GaussianBlur(np.minimum(distance, 2 * ASTRAY[1]).astype(np.float32), (0, 0), 1)
+    return np.asarray(np.clip((smooth - ASTRAY[0]) / (ASTRAY[1] - ASTRAY[0]), 0, 1), np.float32)
 
 
 def _bytes(image: Floats) -> EightBit:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.motion import along, enlarged, grey, stay, ways_from, ways_to
+from models.motion import along, enlarged, followed, grey, stay
 
 STEP = np.array([3.0, -2.0], np.float32)
 
@@ -27,21 +27,20 @@ def inside(way: np.ndarray) -> np.ndarray:
 def test_pixels_are_found_where_they_went(pictures) -> None:
     greys = [grey(picture) for picture in pictures]
     place = stay(*greys[0].shape)
-    for i, way in enumerate(ways_to(greys[0], greys[1:]), 1):
-        assert np.abs(inside(way - place) + i * STEP).mean() < 0.2
-    for i, way in enumerate(ways_from(greys[0], greys[1:]), 1):
-        assert np.abs(inside(way - place) - i * STEP).mean() < 0.2
+    for i, (to_first, from_first) in enumerate(followed(greys[0], greys[1:]), 1):
+        assert np.abs(inside(to_first - place) + i * STEP).mean() < 0.2
+        assert np.abs(inside(from_first - place) - i * STEP).mean() < 0.2
 
 
 def test_a_picture_seen_along_the_way_is_the_other_picture(pictures) -> None:
-    *_, way = ways_to(grey(pictures[0]), [grey(picture) for picture in pictures[1:]])
+    *_, (way, _) = followed(grey(pictures[0]), [grey(picture) for picture in pictures[1:]])
     off = np.abs(along(pictures[0], way).astype(float) - pictures[-1])
     assert inside(off).mean() < 2
 
 
 def test_a_way_between_small_pictures_fits_the_large_ones(pictures) -> None:
     small = [grey(picture, 2) for picture in pictures[:2]]
-    (way,) = ways_to(small[0], small[1:])
+    ((way, _),) = followed(small[0], small[1:])
     large = enlarged(way, *pictures[0].shape[:2])
     assert np.abs(inside(large - stay(*pictures[0].shape[:2])) + STEP).mean() < 0.4
 

@@ -10,8 +10,11 @@ import torch
 from models.learning.hints import NOWHERE, Excerpt, Hint, carried, coded, half, laid_out, seen, through, whole_frame
 from models.learning.memory import SAME, ShotMemory, packed, recall, small_picture, unpacked
 from models.learning.network import seen_channels
+from models.learning.pupil import vouched_for
 from models.learning.steadying import Beside, steadied
 from models.motion import stay
+
+STAY = stay(18, 32)
 
 
 def picture(seed: int, height: int = 36, width: int = 64) -> np.ndarray:
@@ -27,7 +30,7 @@ def hint(seed: int, distance: int = 3, channels: int = 1) -> Hint:
 def test_a_key_that_does_not_move_says_what_it_is_without_doubt() -> None:
     frame, key = picture(1), np.zeros((36, 64, 1), np.float32)
     key[8:20, 10:30] = 1
-    said = carried(half(key), frame, frame, stay(18, 32), 4)
+    said = carried(half(key), frame, frame, (STAY, STAY), 4)
     np.testing.assert_allclose(said.key[..., 0] / 255, half(key)[..., 0], atol=1 / 255)
     assert said.doubt.max() == 0
     assert said.distance == 4
@@ -35,13 +38,38 @@ def test_a_key_that_does_not_move_says_what_it_is_without_doubt() -> None:
 
 def test_a_picture_that_changed_is_doubted() -> None:
     frame = picture(1)
-    said = carried(np.ones((18, 32, 1), np.float32), 255 - frame, frame, stay(18, 32), 1)
+    said = carried(np.ones((18, 32, 1), np.float32), 255 - frame, frame, (STAY, STAY), 1)
     assert said.doubt.mean() > 128
+
+
+def test_what_does_not_lead_back_is_doubted_however_alike_it_looks() -> None:
+    frame, away = np.full((36, 64, 3), 90, np.uint8), STAY.copy()
+    away[:, :16] += np.float32([12, 0])
+    said = carried(np.ones((18, 32, 1), np.float32), frame, frame, (away, STAY), 1)
+    assert said.doubt[:, :6].min() > 200
+    assert said.doubt[:, 10:].max() == 0
+
+
+def test_islands_that_no_key_vouches_for_are_none_of_the_subject() -> None:
+    alpha, key, doubt = (np.zeros(shape, np.float32) for shape in ((36, 64, 1), (18, 32, 1), (9, 16)))
+    alpha[4:24, 4:24] = alpha[28:34, 6:12] = 1
+    alpha[10:16, 40:46] = alpha[26:32, 50:56] = 0.9
+    key[13:18, 2:8] = key[4:9, 18:24] = 1
+    doubt[2:5, 9:13] = 1
+    hint = Hint((key * 255).astype(np.uint8), (doubt * 255).astype(np.uint8), 3)
+    kept = vouched_for(alpha, (hint, None))
+    # The largest piece that no key knows, the one that a key knows; not the one in doubt, nor that nobody knows.
+    assert kept[4:24, 4:24].min() == 1
+    assert kept[28:34, 6:12].min() == 1
+    assert kept[:, 30:].max() == 0
+    np.testing.assert_array_equal(vouched_for(alpha, (None, None)), alpha)
 
 
 def test_what_came_from_outside_is_doubted() -> None:
     frame = np.full((36, 64, 3), 90, np.uint8)
-    said = carried(np.ones((18, 32, 1), np.float32), frame, frame, stay(18, 32) + np.float32([16, 0]), 1)
+    said = carried(
+        np.ones((18, 32, 1), np.float32), frame, frame, (STAY + np.float32([16, 0]), STAY - np.float32([16, 0])), 1
+    )
     assert said.doubt[:, 10:].min() > 100
     assert said.doubt[:, :4].max() == 0
 
@@ -72,7 +100,7 @@ def test_the_better_hint_wins_and_the_nearer_one_of_two_good_ones() -> None:
 def test_a_taught_picture_is_a_change_that_moves_with_the_frame() -> None:
     frame = picture(5)
     key = np.clip(frame / np.float32(255) + np.float32(0.1), 0, 1)
-    said = carried(half(coded("picture", key, frame)), frame, frame, stay(18, 32), 1)
+    said = carried(half(coded("picture", key, frame)), frame, frame, (STAY, STAY), 1)
     flat = np.full((36, 64, 3), 0.4, np.float32)
     x = seen("picture", flat, said, None, None, whole_frame(36, 64))
     assert np.abs(x[..., 3:6] + 0.5 - 0.5).mean() < 0.05
