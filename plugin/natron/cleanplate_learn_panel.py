@@ -9,7 +9,7 @@ from cleanplate_learning import TAUGHT  # type: ignore[import-not-found]
 
 # A text of the node inside that changes with the weights: Natron keeps pictures as long as no parameter changes.
 NEWEST = "newest"
-FIRST_WORDS = "Nothing is learned yet: draw the subject at a few frames of the Roto at Keys, then press Learn."
+FIRST_WORDS = "Draw the subject at a few frames of a Roto at Keys, then press Learn."
 HINTS = {
     "status": "How learning goes: the step, the loss (lower is nearer to your key frames), the minutes that are left, "
     "and the frames where another key would help most.",
@@ -43,7 +43,7 @@ def make_panel(group: Any, page: Any, learned: Any) -> None:
     status.setType(NatronEngine.StringParam.TypeEnum.eStringTypeLabel)
     status.setValue(FIRST_WORDS)
     frames = group.createStringParam("keyFrames", "Key frames")
-    add = group.createButtonParam("addFrame", "Add or remove this frame")
+    add = group.createButtonParam("addFrame", "Add this frame")
     teach = group.createChoiceParam("teach", "Teach")
     teach.setOptions([(name, "") for name in TAUGHT])
     minutes = group.createDoubleParam("minutes", "Minutes")
@@ -57,7 +57,7 @@ def make_panel(group: Any, page: Any, learned: Any) -> None:
     for parameter in (status, frames, add, teach, minutes, weights, *buttons, ruler):
         parameter.setHelp(HINTS.get(parameter.getScriptName(), ""))
         parameter.setEvaluateOnChange(False)
-        parameter.setAddNewLine(parameter not in (add, *buttons[1:]))
+        parameter.setAddNewLine(parameter not in buttons[1:])
         if hasattr(parameter, "setAnimationEnabled"):
             parameter.setAnimationEnabled(False)
         page.addParam(parameter)

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ TAUGHT, COMPONENTS = ("Matte", "Picture"), ("Alpha", "RGB")
 # What a host delivers without naming its space.
 USUAL_SPACE = "lin_rec709"
 EVERY_MS = 1000
+# Letters that a panel has room for in its usual width.
+ACROSS = 62
 QT = ("PySide6", "PySide2", "PySide")
 
 
@@ -103,8 +106,10 @@ def show(group: Any, weights: Path) -> None:
 
 
 def say(group: Any, sentence: str) -> None:
-    if footage.value_of(group, "status") != sentence:
-        group.getParam("status").setValue(sentence)
+    """Shows a sentence in the panel."""
+    lines = textwrap.fill(sentence, ACROSS, break_on_hyphens=False)
+    if footage.value_of(group, "status") != lines:
+        group.getParam("status").setValue(lines)
 
 
 def look() -> None:
@@ -114,7 +119,8 @@ def look() -> None:
         app = natron.getInstance(number)
         for group in groups_in(app) if app is not None else ():
             if footage.value_of(group, "weightsFile"):
-                with _said(group):
+                # While a project is opened it is nowhere yet, and what lies beside it is not either.
+                with contextlib.suppress(Trouble):
                     follow(group, app)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import NatronEngine  # type: ignore[import-not-found]
+
 PREFIX = "org.cleanplate."
+BY_HAND = ("SettingsOpened", "AutoConnect", "AddUndoRedoCommand")
 GROUPS = {
     "Clean-plate Key": "groups.CleanPlateKey",
     "Learn": "groups.Learn",
@@ -33,12 +36,17 @@ def creator(natron: Any, plugin: str) -> Callable[[], Any]:
     """A function that puts a node into the graph of the window that is active."""
 
     def create() -> Any:
-        made = natron.getActiveInstance().createNode(plugin)
+        made = natron.getActiveInstance().createNode(plugin, -1, None, as_by_hand())
         if made is None:
             natron.errorDialog("Cleanplate", f"Natron has no node {plugin}. Run cleanplate doctor: it says why.")
         return made
 
     return create
+
+
+def as_by_hand() -> dict[str, Any]:
+    """What makes a node like one from Natron's own menus; scripts get theirs unconnected and with the panel closed."""
+    return {f"CreateNodeArgsProp{name}": NatronEngine.BoolNodeCreationProperty(True) for name in BY_HAND}
 
 
 def fill_menu(natron: Any, names: dict[str, Any]) -> None:

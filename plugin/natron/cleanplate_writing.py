@@ -18,9 +18,6 @@ import NatronEngine  # type: ignore[import-not-found]
 from cleanplate_footage import Strip  # type: ignore[import-not-found]
 from cleanplate_process import Trouble
 
-# A node that nobody asked for: no panel opens, and the node that is selected keeps its connections.
-UNSEEN = ("CreateNodeArgsPropSettingsOpened", "CreateNodeArgsPropAutoConnect", "CreateNodeArgsPropAddUndoRedoCommand")
-
 
 @dataclass
 class Errand:
@@ -91,10 +88,12 @@ def give_up(weights: Path, group: Any) -> bool:
 
 
 def state(weights: Path) -> str:
-    """What to say of a job that waits, or that ended badly; nothing of another."""
+    """What to say of a job before its command says something itself, and of one that ended badly."""
     job = jobs.get(weights)
-    if job is None or job.trouble or not job.strips:
+    if job is None or job.trouble:
         return job.trouble if job else ""
+    if job.running is not None:
+        return "" if process.read_status(weights).get("pid") == job.running.pid else "Learning begins."
     left = sum(len(strip.files()) for strip in job.strips)
     return f"Natron writes what is learned from: {left} frame{'s'[: left > 1]} left."
 
@@ -112,7 +111,7 @@ def _look_after(job: Errand) -> None:
 def _write(job: Errand, group: Any, app: Any) -> None:
     strip = job.strips[0]
     Path(strip.pattern).parent.mkdir(parents=True, exist_ok=True)
-    writer = app.createWriter(strip.pattern, group, _unseen())
+    writer = app.createWriter(strip.pattern, group)
     if writer is None:
         raise Trouble("Natron has no node that writes EXR: its own plug-in openfx-io is needed.")
     job.writer = f"CleanplateWrite{next(_numbers)}"
@@ -153,7 +152,3 @@ def _clear(strip: Strip) -> None:
     for file in folder.glob(Path(strip.pattern).name.replace("####", "*[0-9]")):
         with contextlib.suppress(OSError):
             file.unlink()
-
-
-def _unseen() -> dict[str, Any]:
-    return {name: NatronEngine.BoolNodeCreationProperty(False) for name in UNSEEN}

@@ -121,11 +121,19 @@ def test_a_group_without_its_node_says_what_to_do(monkeypatch):
 
 def test_the_menu_has_every_node_and_group(monkeypatch):
     monkeypatch.syspath_prepend(str(natron.SCRIPTS))
+    monkeypatch.setitem(sys.modules, "NatronEngine", SimpleNamespace(BoolNodeCreationProperty=bool))
+    monkeypatch.delitem(sys.modules, "cleanplate_menu", raising=False)
     menu = __import__("cleanplate_menu")
     added: dict[str, str] = {}
     created: list[str] = []
     shown: list[str] = []
-    app = SimpleNamespace(createNode=lambda plugin: created.append(plugin) or (None if "Rig" in plugin else object()))
+
+    def create(plugin, version, group, how):
+        assert how["CreateNodeArgsPropSettingsOpened"], "whoever takes a node from a menu wants to see its panel"
+        created.append(plugin)
+        return None if "Rig" in plugin else object()
+
+    app = SimpleNamespace(createNode=create)
     fake = SimpleNamespace(
         getPluginIDs=lambda: ["net.sf.X", "org.cleanplate.VideoMatte", "org.cleanplate.BackgroundMatte"],
         addMenuCommand=added.__setitem__,
