@@ -106,7 +106,7 @@ def test_a_signal_ends_it_with_usable_weights(shell) -> None:
     refused = shell.run(*command("stopped.safetensors"), status=1)
     assert "another cleanplate learn is at work on" in refused
     stopped.send_signal(signal.SIGTERM)
-    out, _ = stopped.communicate(timeout=60)
+    out, _ = stopped.communicate(timeout=240)
     assert stopped.returncode == 130
     assert json.loads(out.splitlines()[-1])["text"].startswith("stopped at step ")
     assert "good (" in shell.run("weights", "check", "stopped.safetensors")
