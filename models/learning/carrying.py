@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.learning.hints import SHRINK, Hint, carried, coded, half
+from models.learning.hints import SHRINK, Hint, carried, coded, half, undoubted
 from models.learning.lesson import EightBit, Lesson, TaughtKind
 from models.motion import Way, along, enlarged, followed, grey
 
@@ -30,8 +30,8 @@ class Example(NamedTuple):
 
 
 class Carried(NamedTuple):
-    """`frames` that keys reach, the keys among them; `hints` of frames: from the key before and the key after;
-    `examples` at the key frames."""
+    """`frames` that keys reach, the keys among them; `hints` of frames: from the key before and the key after, at a key
+    the key itself; `examples` at the key frames."""
 
     frames: list[int]
     hints: dict[int, tuple[Hint | None, Hint | None]]
@@ -61,8 +61,10 @@ def carry(lesson: Lesson, kind: TaughtKind, progress: Callable[[float], None], t
             before, after = sides.get(1, {}).get(away), sides.get(-1, {}).get(away)
             if before or after:
                 examples.append(Example(key, before, after, False))
-    reached = set(both) | set(keys)
-    return Carried([frame for frame in lesson.frames if frame in reached], both, examples)
+    for key in keys:
+        own = undoubted(half(coded(kind, lesson.keys[key], lesson.picture(key))))
+        both[key] = own, own
+    return Carried([frame for frame in lesson.frames if frame in both], both, examples)
 
 
 def _run(frames: Sequence[int], place: int, keys: Sequence[int], step: int) -> list[int]:

@@ -48,6 +48,12 @@ def carried(key: Floats, from_picture: EightBit, to_picture: EightBit, ways: tup
     return Hint(_bytes(there), _bytes(np.asarray(cv2.resize(doubt, size, interpolation=cv2.INTER_AREA))), distance)
 
 
+def undoubted(key: Floats) -> Hint:
+    """The hint that a key [h/2, w/2, c] is for its own frame."""
+    height, width = key.shape[:2]
+    return Hint(_bytes(key), np.zeros((-(-height // SHRINK), -(-width // SHRINK)), np.uint8), 1)
+
+
 def _off(from_picture: EightBit, to_picture: EightBit, way: Way) -> Floats:
     """How little the pictures look alike: 1 for a quarter of full scale, and where the way leaves the picture."""
     size = (way.shape[1], way.shape[0])

@@ -12,6 +12,7 @@ from models import weights
 from models.learning import Lesson, Pupil, Teacher
 from models.learning.carrying import carry
 from models.learning.foresight import most_helpful
+from models.learning.hints import half
 from models.learning.network import LearnedNetwork, from_video_matte, seen_channels
 
 FRAMES = list(range(11, 23))
@@ -80,6 +81,9 @@ def test_keys_reach_every_frame_between_them_from_both_sides() -> None:
     for hint in (before, after):
         said = cv2.resize(hint.key[..., 0] / np.float32(255), SIZE[::-1])
         assert np.abs(said - truth[..., 0]).mean() < 0.03
+    for hint in found.hints[16]:
+        assert (hint.distance, hint.doubt.max()) == (1, 0)
+        np.testing.assert_allclose(hint.key / 255, half(still(16)[1]), atol=1 / 255)
     # At the keys the truth is known: from the neighbours, and from there and back.
     assert {example.key for example in found.examples if example.neighbours} == {11, 16, 22}
     assert {example.key for example in found.examples if not example.neighbours} == {11, 16, 22}
