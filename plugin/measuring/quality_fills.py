@@ -23,6 +23,7 @@ from models.training.data.holes import hole
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
 from nodes.filling.networks import NETWORKS
+from plugin.measuring.quality_shots import unit
 from plugin.measuring.quality_table import Case, Table, best_and_worst
 
 HEIGHT, WIDTH = 384, 640
@@ -57,7 +58,7 @@ def photographs(folder: Path) -> Iterator[Array]:
         width = height * WIDTH // HEIGHT
         top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
         part = picture[top : top + height, left : left + width, ::-1]
-        yield _unit(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+        yield unit(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
 
 
 def holes(number: int) -> Array:
@@ -96,12 +97,7 @@ def diffusion(picture: Array, mask: Array) -> Array:
 def telea(picture: Array, mask: Array) -> Array:
     """OpenCV's fast marching fill (Telea 2004), which works on eight-bit pictures."""
     codes = (picture * 255 + 0.5).astype(np.uint8)
-    return _unit(cv2.inpaint(codes, mask.astype(np.uint8), 5, cv2.INPAINT_TELEA))
-
-
-def _unit(codes: object) -> Array:
-    """Eight-bit codes as float32 0..1."""
-    return np.asarray(codes, np.float32) / np.float32(255)
+    return unit(cv2.inpaint(codes, mask.astype(np.uint8), 5, cv2.INPAINT_TELEA))
 
 
 def merged(filled: Array, truth: Array, mask: Array) -> Array:
