@@ -33,7 +33,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Taught:
+class Schooling:
     """The weights' card, and the largest memory that the process which learned had, in bytes, torch included."""
 
     card: Card
@@ -60,7 +60,7 @@ def write_keys(shot: TrueShot, folder: Path, keys: Sequence[int]) -> str:
     return str(folder / "key.####.exr")
 
 
-def teach(source: str, keys: str, out: Path, budget: Budget, start: str = "") -> Taught:
+def teach(source: str, keys: str, out: Path, budget: Budget, start: str = "") -> Schooling:
     """`cleanplate learn`, on the processor. Raises CleanplateError where it fails."""
     limit = ["--minutes", str(budget.minutes)] if budget.steps is None else ["--steps", str(budget.steps)]
     begin = ["--from", start] if start else []
@@ -69,7 +69,7 @@ def teach(source: str, keys: str, out: Path, budget: Budget, start: str = "") ->
     card = read_card(read_metadata(out))
     if card is None:
         raise CleanplateError(f"{out} has no card of what was learned")
-    return Taught(card, peak)
+    return Schooling(card, peak)
 
 
 def render(source: str, taught: Path, folder: Path, passes: Sequence[str]) -> dict[str, Footage]:

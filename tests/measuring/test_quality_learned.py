@@ -15,7 +15,7 @@ from nodes.footage.window import Window
 from nodes.learning.card import Card, TaughtShot
 from nodes.learning.region import Region
 from plugin.measuring import learning, quality, quality_learned, quality_shots
-from plugin.measuring.learning import Budget, Taught
+from plugin.measuring.learning import Budget, Schooling
 from plugin.measuring.quality_learned import How
 from plugin.measuring.quality_shots import Form, TrueShot
 
@@ -76,12 +76,12 @@ class Pretended:
     def __init__(self, truth: np.ndarray, wrong: Mapping[str, float]) -> None:
         self.truth, self.wrong, self.keys = truth, wrong, {}
 
-    def teach(self, source: str, keys: str, out: Path, budget: Budget, start: str = "") -> Taught:
+    def teach(self, source: str, keys: str, out: Path, budget: Budget, start: str = "") -> Schooling:
         out.touch()
         self.keys[out.name] = Footage(keys, kind="either").frames()
         window = Window(0, 0, *self.truth.shape[:0:-1])
         shot = TaughtShot("shot", [1], False, Region.around(Footage(source).frame(1), [window]), {}, [5])
-        return Taught(Card("matte", [shot], {}, "", 1.0, 7), 2 * 10**9)
+        return Schooling(Card("matte", [shot], {}, "", 1.0, 7), 2 * 10**9)
 
     def render(self, source: str, taught: Path, folder: Path, passes: list[str]) -> dict[str, list[np.ndarray]]:
         off = self.wrong[taught.name]
