@@ -107,9 +107,12 @@ def default_for(node: str, options: Mapping[str, Any] | None = None, networks: S
 
     The node's preferred weights if they are here (imported before bundled), else any that came bundled for it. With
     `options`, such as {"backbone": "resnet50"}, only weights of networks with these options count; with `networks`
-    only weights of these. Raises WeightsError that says what to run if there are none.
+    only weights of these. Raises WeightsError that says what to run if there are none, and for a node whose weights
+    are made by a command: what comes bundled for it is where that begins, and nothing to render with.
     """
     wanted = registry.node(node)
+    if wanted.made_by:
+        raise WeightsError(remedies.for_node(wanted, options, []))
     narrowed = bool(options) or not set(networks or wanted.networks) >= set(wanted.networks)
     if networks:
         wanted = dataclasses.replace(wanted, networks=tuple(networks))

@@ -130,6 +130,17 @@ def test_order_of_names_files_and_defaults(tmp_path: Path, monkeypatch: pytest.M
     assert weights.resolve("tiny").state == "file"
 
 
+def test_what_comes_for_a_node_whose_weights_are_made_is_no_default(tmp_path: Path) -> None:
+    registry._document()["nodes"]["TinyNode"] |= {"made_by": "cleanplate learn", "defaults": []}
+    files.forget_registry()
+    _bundle(tmp_path, "own_small")
+    for options in ({}, {"width": 4}):
+        with pytest.raises(WeightsError, match=r"^TinyNode needs weights that you taught it: run cleanplate learn"):
+            weights.default_for("TinyNode", options)
+    assert weights.resolve("own_small", "TinyNode").state == "bundled"
+    assert not any(row.default for row in listing.rows() if row.name == "own_small")
+
+
 def test_any_bundled_weights_of_the_network_serve_as_default(tmp_path: Path) -> None:
     _bundle(tmp_path, "own_small")
     assert weights.default_for("TinyNode").name == "own_small"
