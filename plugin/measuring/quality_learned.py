@@ -140,7 +140,8 @@ class _Mattes:
     def _cases(self, mattes: Array, confidence: Array) -> list[Case]:
         shot, cases = self.shot, []
         keys = np.array(self.keys) - 1
-        far = [at for at in range(len(mattes)) if np.abs(keys - at).min() >= AWAY] or list(range(len(mattes)))
+        away = {at: int(np.abs(keys - at).min()) for at in range(len(mattes))}
+        far = [at for at in away if away[at] >= min(AWAY, max(away.values()))]
         wrong = [metrics.mad(mattes[at], shot.mattes[at]) for at in far]
         for title, which in best_and_worst(wrong).items():
             at = far[which]
@@ -187,15 +188,23 @@ def _paint_out(folder: Path, start: str, how: How, table: Table) -> None:
         at = max(shares, key=lambda frame: shares[frame])
         key = min(keys, key=lambda one: abs(one - 1 - at)) - 1
         confidence = passes["confidence"].frame(at + 1).pixels[..., 0]
+        unpainted, result, truth = unit(shot.pictures[at]), shown[at]["result"], shown[at]["truth"]
         pictures = [
-            (f"key {key + 1}", unit(shot.clean[key])),
-            (f"source {at + 1}", unit(shot.pictures[at])),
-            ("learned", shown[at]["result"]),
-            ("its error", np.abs(shown[at]["result"] - shown[at]["truth"]).max(-1)),
-            ("error of leaving it", np.abs(unit(shot.pictures[at]) - shown[at]["truth"]).max(-1)),
-            ("confidence", confidence),
+            (f"key {key + 1}", _around(shot.mattes[key], unit(shot.clean[key]))),
+            (f"source {at + 1}", _around(shot.mattes[at], unpainted)),
+            ("learned", _around(shot.mattes[at], result)),
+            ("its error", _around(shot.mattes[at], np.abs(result - truth).max(-1))),
+            ("error of leaving it", _around(shot.mattes[at], np.abs(unpainted - truth).max(-1))),
+            ("confidence", _around(shot.mattes[at], confidence)),
         ]
         table.cases.append(Case("worst", pictures))
+
+
+def _around(mark: Array, picture: Array) -> Array:
+    """The sixth of a picture, across and down, that has the mark in its middle."""
+    size = np.array(mark.shape) // 6
+    corner = np.clip(np.argwhere(mark > 0).mean(0) - size / 2, 0, np.array(mark.shape) - size).astype(int)
+    return picture[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
 
 
 def _large(folder: Path, table: Table) -> None:

@@ -140,3 +140,14 @@ def test_the_command_says_how_it_is_learned(monkeypatch, capsys) -> None:
     assert quality.main(["--nodes", "learned", "--minutes", "3", "--fifth-key"]) == 0
     assert asked == [How(Budget(3.0), fifth=True)]
     assert "there are none" not in capsys.readouterr().out
+
+
+def test_cases_are_frames_away_from_keys_and_marks_are_shown_large(marked) -> None:
+    shot = moved_square()
+    one = quality_learned._Mattes(shot, How(form=Form(8, 128, 192)))
+    cases = one._cases(shot.mattes, shot.mattes)
+    assert not {case.pictures[1][0] for case in cases} & {f"source {key}" for key in one.keys}
+    part = quality_learned._around(marked.mattes[0], marked.pictures[0])
+    assert part.shape == (9, 16, 3)
+    shown = quality_learned._around(marked.mattes[0], marked.mattes[0])
+    assert np.count_nonzero(shown) == np.count_nonzero(marked.mattes[0])
