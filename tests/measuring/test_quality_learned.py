@@ -151,3 +151,20 @@ def test_cases_are_frames_away_from_keys_and_marks_are_shown_large(marked) -> No
     assert part.shape == (9, 16, 3)
     shown = quality_learned._around(marked.mattes[0], marked.mattes[0])
     assert np.count_nonzero(shown) == np.count_nonzero(marked.mattes[0])
+
+
+def test_ones_own_subject_stands_over_ones_own_clip(tmp_path) -> None:
+    figure = np.zeros((40, 40, 4), np.uint8)
+    figure[5:35, 5:35] = (0, 0, 255, 255)  # red, as OpenCV writes it
+    cv2.imwrite(str(tmp_path / "figure.png"), figure)
+    for frame in range(4):
+        cv2.imwrite(str(tmp_path / f"frame.{frame:04d}.png"), np.full((54, 96, 3), (255, 0, 0), np.uint8))
+    own = quality_shots.own(tmp_path / "figure.png", tmp_path / "frame.%04d.png", Form(4, 54, 96))
+    inside, outside = own.mattes > 0.99, own.mattes == 0
+    assert inside.any()
+    assert (own.pictures[inside][:, 0] > own.pictures[inside][:, 2] + 100).all()
+    assert (own.pictures[outside][:, 2] > 200).all()
+    with pytest.raises(OSError, match="ends after 4 frames: the shot needs 5"):
+        quality_shots.own(None, tmp_path / "frame.%04d.png", Form(5, 54, 96))
+    with pytest.raises(OSError, match=r"frame\.0001\.png is no picture with alpha"):
+        quality_shots.own(tmp_path / "frame.0001.png", None, Form(4, 54, 96))
