@@ -28,7 +28,8 @@ def workers(runtime):
 def _shared(status, runtime):
     """What the worker's status says, after a look at whether all is there but once."""
     networks = [model["network"] for model in status["models"]]
-    assert sorted(networks) == ["bgmv2", "rvm"], status["models"]
+    # The worker may have served other files of tests before, with other networks.
+    assert sorted(network for network in networks if network != "learned") == ["bgmv2", "rvm"], status["models"]
     assert workers(runtime) == {status["pid"]}
     return status
 
