@@ -35,10 +35,10 @@ class Learned:
     """Engine of the node; see `learned.yaml` for inputs, parameters and passes."""
 
     def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
-        around = [frame, *neighbours(frame, params["steadyFrames"], frames_there(inputs, "Source"))]
-        pictures = [("Source", n) for n in around]
-        if inputs.connected("C"):
-            pictures += [("C", n) for n in around]
+        # In order only the last of the frames beside it is new: what was said of the others is kept.
+        beside = max(neighbours(frame, params["steadyFrames"], frames_there(inputs, "Source")), default=frame)
+        names = [name for name in ("Source", "C") if inputs.connected(name)]
+        pictures = [(name, n) for n in dict.fromkeys((frame, max(frame, beside))) for name in names]
         key = [("Keys", frame)] if _is_key(frame, params, inputs, frozenset()) else []
         return [*pictures, *matte.garbage_inputs(inputs, frame), *key]
 

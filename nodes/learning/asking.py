@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +38,13 @@ class LookedAt:
     small_plate: EightBit | None
 
 
+class _Said(NamedTuple):
+    """What the network sees of a frame, and what it says of it."""
+
+    small: EightBit
+    predicted: Predicted
+
+
 class Asked:
     """The weights that `params` name, asked about frames of `inputs`. Raises WeightsError where nothing was taught."""
 
@@ -57,35 +67,36 @@ class Asked:
 
     def say(self, seen: LookedAt) -> Predicted:
         """What the network says of the frame alone."""
-        with taught.whole_memory(self.weights):
-            return self.pupil(seen.small, seen.frame, seen.small_plate)
+        return self._said_of(seen.frame, lambda: seen).predicted
 
     def steady(self, seen: LookedAt, said: Predicted, notes: list[str]) -> Predicted:
         """The same, steadied by what it says of the frames beside it."""
         reach, others = self.params["steadyFrames"], list[Beside]()
-        base = self._base(seen)
         for n, distance in neighbours(seen.frame, reach, frames_there(self.inputs, "Source")).items():
             self.inputs.check_cancelled()
             try:
-                small, change = self._said_of(n)
+                other = self._said_of(n, partial(self._see_aside, n))
             except FootageError as error:
                 notes.append(f"steadied without frame {n}: {error}")
                 continue
-            if small.shape != seen.small.shape:
+            if other.small.shape != seen.small.shape:
                 notes.append(f"steadied without frame {n}: its picture is of another size")
                 continue
-            others.append(Beside(small, change, closeness(distance, reach)))
+            others.append(
+                Beside(other.small, other.predicted.value - self._base(other.small), closeness(distance, reach))
+            )
         if not others:
             return said
+        base = self._base(seen.small)
         return replace(said, value=steadied(seen.small, said.value - base, others) + base)
 
-    def _said_of(self, frame: int) -> tuple[EightBit, Floats]:
-        """What the network sees of a frame, and what it says of it beyond that; kept, for a shot is seen in order."""
+    def _said_of(self, frame: int, see: Callable[[], LookedAt]) -> _Said:
+        """What the network says of a frame that `see` looks at; kept, as each is asked for by those beside it too."""
 
-        def build() -> tuple[EightBit, Floats]:
-            seen = self.see(frame)
-            self.inputs.forget("Source", frame)
-            return seen.small, self.say(seen).value - self._base(seen)
+        def build() -> _Said:
+            seen = see()
+            with taught.whole_memory(self.weights):
+                return _Said(seen.small, self.pupil(seen.small, frame, seen.small_plate))
 
         footage_now = [
             self.inputs.identity_of(name, [frame]).hex() for name in ("Source", "C") if self.inputs.connected(name)
@@ -94,10 +105,17 @@ class Asked:
             " ".join(["learned", self.weights.sha256, str(self.exposure), str(frame), *footage_now]), build
         )
 
-    def _base(self, seen: LookedAt) -> Floats:
+    def _see_aside(self, frame: int) -> LookedAt:
+        """A frame that is needed no more once it was seen."""
+        seen = self.see(frame)
+        self.inputs.forget("Source", frame)
+        return seen
+
+    def _base(self, small: EightBit) -> Floats:
         """What a taught picture is a change of; nothing of a matte."""
-        shape = (*seen.small.shape[:2], 1)
-        return np.zeros(shape, np.float32) if self.kind == "matte" else seen.small.astype(np.float32) / np.float32(255)
+        if self.kind == "matte":
+            return np.zeros((*small.shape[:2], 1), np.float32)
+        return small.astype(np.float32) / np.float32(255)
 
     def _small(self, proxy: Proxy, source: Frame, window: Window) -> EightBit:
         return as_bytes(seen_small(to_pixels(proxy.light), proxy.gain, source.data_window, window))

@@ -60,9 +60,11 @@ def learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         files = Files(f"{tmp_path}/{kind}.safetensors")
         shot = how.pop("shot", SHOT)
         card = Card(kind, [shot], {"exposure": how.pop("taught_exposure", 0.0)}, "today", 1.0, 1)
+        torch.manual_seed(1)  # the same file each time
         network = models.create("learned", kind=kind)
         files.write_weights({**network.state_dict(), "shot.x": torch.zeros(1)}, card)
-        return render("Learned", frame, inputs, Device(files.weights, kind), removeIslands=0.0, **how)
+        device = how.pop("device", None) or Device(files.weights, kind)
+        return render("Learned", frame, inputs, device, removeIslands=0.0, **how)
 
     return renders
 
@@ -281,3 +283,18 @@ def test_a_frame_of_another_size_steadies_nothing_and_is_told(learned) -> None:
     passes = learned(half, ArrayInputs(Source=frames))
     np.testing.assert_array_equal(passes.images["alpha"], half(frames[1003].pixels, 0, None))
     assert any("frame 1002" in note and "size" in note for note in passes.notes)
+
+
+def test_in_order_the_network_is_asked_once_for_each_frame(learned, tmp_path) -> None:
+    frames = {n: picture(RNG.random((HEIGHT, WIDTH, 3))) for n in range(1001, 1007)}
+    asked: list[int] = []
+
+    def counted(seen: Any, frame: int, plate: Any) -> Any:
+        asked.append(frame)
+        return flickering(seen, frame, plate)
+
+    device = Device(f"{tmp_path}/matte.safetensors", "matte")
+    in_order = [learned(counted, ArrayInputs(Source=frames), frame=n, device=device).images for n in frames]
+    assert sorted(asked) == list(frames)
+    alone = learned(counted, ArrayInputs(Source=frames), frame=1004).images
+    np.testing.assert_array_equal(alone["alpha"], in_order[3]["alpha"])

@@ -124,7 +124,9 @@ class LocalDevice:
         return False
 
     def kept(self, key: str, build: Callable[[], Any]) -> Any:
-        return self.store.setdefault(key, build())
+        if key not in self.store:
+            self.store[key] = build()
+        return self.store[key]
 
 
 def render(node: str, frame: int, inputs: ArrayInputs, device: LocalDevice, **settings: Any) -> Passes:
