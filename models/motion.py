@@ -32,13 +32,17 @@ def stay(height: int, width: int) -> Way:
     return np.ascontiguousarray(np.dstack([x, y]))
 
 
+def shift(here: EightBit, there: EightBit, guess: Way | None = None, quick: bool = False) -> Way:
+    """How far (x, y) each pixel of `here` is from its place in `there`, both [h, w]; found near a `guess` of it."""
+    start: Any = None if guess is None else np.ascontiguousarray(guess)
+    preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if quick else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+    return np.asarray(cv2.DISOpticalFlow.create(preset).calc(here, there, start), np.float32)
+
+
 def flow(here: EightBit, there: EightBit, guess: Way | None = None) -> Way:
     """The way from each pixel of `here` to `there`, both [h, w], found near `guess` where there is one."""
     place = stay(*here.shape)
-    start: Any = None if guess is None else np.ascontiguousarray(guess - place)
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    moved: Way = np.asarray(search.calc(here, there, start), np.float32)
-    return place + moved
+    return place + shift(here, there, None if guess is None else guess - place)
 
 
 def along(picture: NDArray[Any], way: Way, beyond: float | None = None) -> NDArray[Any]:
@@ -61,8 +65,12 @@ def followed(key: EightBit, others: Iterable[EightBit]) -> Iterator[tuple[Way, W
         yield to_key, from_key
 
 
+def enlarged_shift(moved: Way, height: int, width: int) -> Way:
+    """A shift found between smaller pictures, for pictures of `height` x `width`."""
+    larger = np.asarray(cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return larger * np.array([width / moved.shape[1], height / moved.shape[0]], np.float32)
+
+
 def enlarged(way: Way, height: int, width: int) -> Way:
     """A way found between smaller pictures, for pictures of `height` x `width`."""
-    scale = np.array([width / way.shape[1], height / way.shape[0]], np.float32)
-    larger = cv2.resize((way + 0.5) * scale - 0.5, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(larger, np.float32)
+    return stay(height, width) + enlarged_shift(way - stay(*way.shape[:2]), height, width)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models import motion
 from models.hrnet_ocr import LARGEST_SCALE, MOST_SCALES, SMALLEST_SCALE
 from models.wording import parameter
 from nodes.errors import ParameterError
@@ -58,13 +59,10 @@ def laid_over(neighbour: Tensor, current: Tensor) -> Tensor:
     scale = min(1.0, MOTION_SIDE / max(height, width))
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     here, there = to_pixels(current), to_pixels(neighbour)
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow = finder.calc(_grey(here, size), _grey(there, size), np.zeros((size[1], size[0], 2), np.float32))
-    flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    flow *= np.array([width / size[0], height / size[1]], np.float32)
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    moved = cv2.remap(there, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    moved = moved.reshape(here.shape)
+    no_shift = np.zeros((size[1], size[0], 2), np.float32)
+    found = motion.shift(_grey(here, size), _grey(there, size), no_shift, quick=True)
+    way = motion.stay(height, width) + motion.enlarged_shift(found, height, width)
+    moved = motion.along(there, way).reshape(here.shape)
     off = cv2.blur(np.abs(moved - here).max(axis=2), (5, 5)) > DIFFERENCE
     result = np.where(off[..., None], here, moved)
     return torch.from_numpy(np.ascontiguousarray(result.transpose(2, 0, 1)))[None].to(current)

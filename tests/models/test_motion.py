@@ -53,3 +53,8 @@ def test_beyond_the_edge_is_what_was_asked_for() -> None:
     way = stay(4, 4) + np.float32(10)
     assert (along(np.full((4, 4), 7, np.uint8), way, beyond=9) == 9).all()
     assert (along(np.full((4, 4), 7, np.uint8), way) == 7).all()
+
+
+@pytest.mark.parametrize("size", [(24, 40), (23, 41)])
+def test_what_stays_stays_at_every_size_and_at_the_border(size) -> None:
+    np.testing.assert_allclose(enlarged(stay(12, 20), *size), stay(*size), atol=1e-5)
