@@ -48,12 +48,16 @@ def carry(lesson: Lesson, kind: TaughtKind, progress: Callable[[float], None], t
     returned: dict[int, dict[int, dict[int, Hint]]] = {key: {} for key in keys}
     with ThreadPoolExecutor(threads) as pool:
         results = pool.map(lambda run: _carry_one(lesson, kind, *run), runs)
-        for (key, _, step), (over, back) in zip(runs, results, strict=True):
-            for frame, hint in over.items():
-                hints.setdefault(frame, {})[-step] = hint
-            returned[key][-step] = back
-            done += len(over)
-            progress(done / total)
+        try:
+            for (key, _, step), (over, back) in zip(runs, results, strict=True):
+                for frame, hint in over.items():
+                    hints.setdefault(frame, {})[-step] = hint
+                returned[key][-step] = back
+                done += len(over)
+                progress(done / total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or the runs that nobody began yet would be waited for
+            raise
     both = {frame: (sides.get(-1), sides.get(1)) for frame, sides in hints.items()}
     examples = [Example(key, *both[key], True) for key in keys if key in both]
     for key, sides in returned.items():
@@ -61,6 +65,7 @@ def carry(lesson: Lesson, kind: TaughtKind, progress: Callable[[float], None], t
             before, after = sides.get(1, {}).get(away), sides.get(-1, {}).get(away)
             if before or after:
                 examples.append(Example(key, before, after, False))
+    examples = examples or [Example(key, None, None, True) for key in keys]
     for key in keys:
         own = undoubted(half(coded(kind, lesson.keys[key], lesson.picture(key))))
         both[key] = own, own

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.learning.carrying import Carried, carry
 from models.learning.exercises import Exercise, Exercises
 from models.learning.foresight import expected_errors, most_helpful
-from models.learning.lesson import EightBit, Lesson, Predicted, TaughtKind
+from models.learning.lesson import Lesson, Predicted, TaughtKind
 from models.learning.memory import ShotMemory, packed, small_picture
 from models.learning.network import LearnedNetwork
 from models.learning.pupil import answer, as_tensor
@@ -55,7 +55,7 @@ class Teacher:
     def prepare(self, progress: Callable[[str, float], None]) -> None:
         """Carries the keys along the motion between frames, of which `progress` hears, 0..1."""
         self.carried: list[Carried] = []
-        self.memories: list[ShotMemory] = []
+        memories: list[ShotMemory] = []
         exercises: list[Exercise] = []
         for i, lesson in enumerate(self.lessons):
 
@@ -65,9 +65,10 @@ class Teacher:
             carried = carry(lesson, self.kind, share, os.cpu_count() or 1)
             small = np.stack([small_picture(lesson.picture(frame)) for frame in carried.frames])
             self.carried.append(carried)
-            self.memories.append(ShotMemory(carried.frames, small, carried.hints))
+            memories.append(ShotMemory(carried.frames, small, carried.hints))
             exercises += _exercises(lesson, carried)
         self.exercises = Exercises(self.kind, exercises)
+        self.remembered = packed(memories)
 
     def step(self) -> float:
         """One step of learning; its loss."""
@@ -115,7 +116,7 @@ class Teacher:
     def weights(self) -> dict[str, Tensor]:
         """What a file holds: the network's tensors, and `shot.*`, what it remembers of the shots."""
         network = {name: value.detach().cpu().clone().contiguous() for name, value in self.mean.state_dict().items()}
-        return {**network, **packed(self.memories)}
+        return {**network, **self.remembered}
 
     def predict(self, lesson: int, frame: int) -> Predicted:
         """What the network makes of a frame now."""
@@ -154,14 +155,12 @@ def learning_loss(value: Tensor, error: Tensor, truth: Tensor) -> Tensor:
 
 def _exercises(lesson: Lesson, carried: Carried) -> list[Exercise]:
     """Each key with the hints that its neighbours are, and with those that it is itself."""
-    pictures = {key: lesson.picture(key) for key in lesson.keys}
-    plates: dict[int, EightBit | None] = {key: lesson.plate(key) if lesson.plate else None for key in lesson.keys}
-
-    def exercise(key: int, before, after, share: float) -> Exercise:  # type: ignore[no-untyped-def]
-        return Exercise(pictures[key], lesson.keys[key], before, after, plates[key], share)
-
-    exercises = [exercise(e.key, e.before, e.after, 2.0 if e.neighbours else 1.0) for e in carried.examples]
-    return exercises or [exercise(key, None, None, 1.0) for key in lesson.keys]
+    found = []
+    for key, before, after, neighbours in carried.examples:
+        plate = lesson.plate(key) if lesson.plate else None
+        share = 2.0 if neighbours else 1.0
+        found.append(Exercise(lesson.picture(key), lesson.keys[key], before, after, plate, share))
+    return found
 
 
 def _fast_half(device: torch.device) -> bool:

@@ -89,6 +89,22 @@ def test_keys_reach_every_frame_between_them_from_both_sides() -> None:
     assert {example.key for example in found.examples if not example.neighbours} == {11, 16, 22}
 
 
+def test_who_stops_waits_for_no_key_that_nobody_began_to_carry() -> None:
+    keys, seen = tuple(range(11, 23)), list[int]()
+    shot = lesson(keys)
+
+    def picture(frame: int) -> np.ndarray:
+        seen.append(frame)
+        return shot.picture(frame)
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry(Lesson("shot", FRAMES, picture, shot.keys), "matte", stop, threads=1)
+    assert len(set(seen)) < len(FRAMES) / 2
+
+
 def test_it_learns(start) -> None:
     one = teacher(start)
     error = lambda: float(np.abs(one.predict(0, 14).value - still(14)[1]).mean())  # noqa: E731
