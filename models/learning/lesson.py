@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.motion import EightBit as EightBit
+
 TaughtKind = Literal["matte", "picture"]
-EightBit = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 

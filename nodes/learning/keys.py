@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from models.learning.lesson import TaughtKind as TaughtKind
 from nodes.footage.colour.space import LINEAR_REC709
 from nodes.footage.colour.spaces import from_linear_rec709, to_linear_rec709
 from nodes.footage.frame import Frame, Pixels
@@ -16,8 +17,6 @@ from nodes.footage.mask_channel import SAME
 from nodes.footage.window import Window
 from nodes.learning.region import reduced, seen_small
 from nodes.picture import colour_pixels, light_pixels, mask_pixels, place, settled
-
-TaughtKind = Literal["matte", "picture"]
 
 
 class Taught(NamedTuple):

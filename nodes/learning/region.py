@@ -9,8 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from models.motion import EightBit as EightBit
 from nodes.footage.colour.transfer import encode
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.window import Window
@@ -18,7 +18,6 @@ from nodes.picture import place
 
 # The network sees at most so many pixels: the whole of 960x540, every second column and row of HD.
 MOST_PIXELS = 960 * 540
-EightBit = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

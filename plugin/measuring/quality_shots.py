@@ -12,9 +12,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from models.motion import along, stay
+from models.motion import EightBit, along, stay
 from models.training.procedural import background, sprite
 from models.training.procedural.fields import Array
 
@@ -24,7 +23,6 @@ SUBJECTS = {"animal": 2, "furniture": 1}
 NOISE = 0.01
 OUT_OF_FOCUS = 0.7
 MARKER = 13  # pixels from the middle to the end of an arm, of 540 lines
-EightBit = NDArray[np.uint8]
 Moment = tuple[Array, Array]
 
 
