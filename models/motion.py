@@ -8,7 +8,7 @@ sampled twice, and after each step the whole way is refined between its two ends
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 EightBit = NDArray[np.uint8]
 Way = NDArray[np.float32]
+Care = Literal["quick", "usual", "fine"]
 
 
 def grey(picture: EightBit, shrink: int = 1) -> EightBit:
@@ -32,11 +33,16 @@ def stay(height: int, width: int) -> Way:
     return np.ascontiguousarray(np.dstack([x, y]))
 
 
-def shift(here: EightBit, there: EightBit, guess: Way | None = None, quick: bool = False) -> Way:
+def shift(here: EightBit, there: EightBit, guess: Way | None = None, care: Care = "usual") -> Way:
     """How far (x, y) each pixel of `here` is from its place in `there`, both [h, w]; found near a `guess` of it."""
     start: Any = None if guess is None else np.ascontiguousarray(guess)
+    quick = care == "quick"
     preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if quick else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-    return np.asarray(cv2.DISOpticalFlow.create(preset).calc(here, there, start), np.float32)
+    finder = cv2.DISOpticalFlow.create(preset)
+    if care == "fine":  # down to single pixels, at three times the cost
+        finder.setFinestScale(0)
+        finder.setPatchStride(4)
+    return np.asarray(finder.calc(here, there, start), np.float32)
 
 
 def flow(here: EightBit, there: EightBit, guess: Way | None = None) -> Way:

@@ -11,8 +11,9 @@ from nodes.aligning.grid import Floats
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.filling import grain
 from nodes.filling.fill import make_filler
+from nodes.filling.filled import ELSEWHERE, HERE, Filled
 from nodes.filling.mask import Hole
-from nodes.filling.modes import ELSEWHERE, HERE, MODES, Filled
+from nodes.filling.modes import MODES
 from nodes.filling.regions import ring_of
 from nodes.filling.shot import HoledShot, Look
 from nodes.filling.view import stored

@@ -79,7 +79,7 @@ def holes_of(core: Mask, window: Window, within: Window, grow: float, feather: f
             continue
         around = _wider(box, reach)
         weight = weight_around(paint([(part, own)], around), grow, feather)[box.slices_in(around)]
-        inside = _bounds(weight > 0, box)
+        inside = bounds(weight > 0, box)
         if not inside.empty:
             holes.append(Hole(inside, np.ascontiguousarray(weight[inside.slices_in(box)])))
     return holes
@@ -120,10 +120,10 @@ def weight_around(core: Mask, grow: float, feather: float) -> Floats:
 
 def _separate(core: Mask, window: Window, reach: int) -> list[tuple[Window, Mask]]:
     """The parts of `core`, each with the box around it; parts whose growth could meet are one."""
-    bounds = _bounds(core, window)
-    if bounds.empty:
+    around = bounds(core, window)
+    if around.empty:
         return []
-    whole = Window(bounds.x, bounds.y, bounds.width + -bounds.width % CELL, bounds.height + -bounds.height % CELL)
+    whole = Window(around.x, around.y, around.width + -around.width % CELL, around.height + -around.height % CELL)
     rows, columns = whole.height // CELL, whole.width // CELL
     cells = paint([(window, core)], whole).reshape(rows, CELL, columns, CELL).any(axis=(1, 3))
     radius = max(NEAR_CELLS, -(-reach // CELL))
@@ -133,7 +133,7 @@ def _separate(core: Mask, window: Window, reach: int) -> list[tuple[Window, Mask
     parts = []
     for label in range(1, count):
         own = cells & (labels == label)
-        found = _bounds(own, Window(0, 0, columns, rows))
+        found = bounds(own, Window(0, 0, columns, rows))
         box = Window(whole.x + found.x * CELL, whole.y + found.y * CELL, found.width * CELL, found.height * CELL)
         squares = own[found.y : found.bottom, found.x : found.right].repeat(CELL, axis=0).repeat(CELL, axis=1)
         parts.append((box, paint([(window, core)], box) & squares))
@@ -144,7 +144,7 @@ def _wider(window: Window, by: int) -> Window:
     return Window(window.x - by, window.y - by, window.width + 2 * by, window.height + 2 * by)
 
 
-def _bounds(mask: Mask, window: Window) -> Window:
+def bounds(mask: Mask, window: Window) -> Window:
     """The smallest window around the True pixels of a mask that covers `window`; an empty one if there are none."""
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from nodes.aligning.grid import Floats, Mask
+from nodes.aligning.grid import Floats
 from nodes.engine import Device
-from nodes.errors import FrameError
 from nodes.filling.fill import Filler
+from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled, origin_of, paint_rest
 from nodes.filling.follow import (
     Laid,
     Reference,
@@ -22,39 +21,28 @@ from nodes.filling.follow import (
     revealing_frames,
 )
 from nodes.filling.grain import Grain, measure_grain
-from nodes.filling.mask import Hole, hidden
-from nodes.filling.regions import region_of, ring_of
+from nodes.filling.moving.mode import motion
+from nodes.filling.regions import ring_of
 from nodes.filling.seen import Seen, nothing
 from nodes.filling.shot import HoledShot, Look
 from nodes.filling.still_plate import StillPlate, match_gain
 from nodes.filling.survey import Survey, left_out, narrowed
-from nodes.footage.frame import Frame
 from nodes.frame_runs import spread
 
 # Pixels around a hole by which the plate's exposure is matched to the frame's.
 MATCH_RING = 48
-HERE, ELSEWHERE, REVEALED = range(3)
-
-
-@dataclass(frozen=True, eq=False)
-class Filled:
-    """New light `[h,w,3]` for a hole's box; the share `[h,w,3]` of it painted in this frame, painted elsewhere and
-    revealed by other frames; and the share `[h,w]` of the plate's grain, as a variance, that it has.
-
-    `measured` is the shot's grain as seen by comparing frames, where they were compared.
-    """
-
-    light: Floats
-    origin: Floats
-    grain: Floats
-    measured: tuple[Grain, ...] = ()
+# What a plate or a reference depends on besides the footage, its mask and what is said of that.
+FILLING = (
+    *("context", "samples", "reach", "referenceEvery", "model", "weights"),
+    *("workingSize", "exposure", "precision", "execution"),
+)
 
 
 def per_frame(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:
     fills = []
     for hole in look.holes:
         shot.inputs.check_cancelled()
-        fills.append(_complete(look, hole, nothing(hole.box), _origin(HERE, hole.support), shot, filler))
+        fills.append(paint_rest(look, hole, nothing(hole.box), origin_of(HERE, hole.support), shot, filler))
     return fills
 
 
@@ -76,9 +64,9 @@ def still_plate(look: Look, shot: HoledShot, filler: Filler, device: Device) -> 
             revealed.where | held.where,
             np.where(revealed.where, revealed.grain, held.grain),
         )
-        origin = _origin(REVEALED, revealed.where) + _origin(ELSEWHERE, held.where & ~revealed.where)
+        origin = origin_of(REVEALED, revealed.where) + origin_of(ELSEWHERE, held.where & ~revealed.where)
         measured = measure_grain(ours, known, Seen(shown.light * gain, shown.where, shown.grain))
-        filled = _complete(look, hole, have, origin, shot, filler)
+        filled = paint_rest(look, hole, have, origin, shot, filler)
         fills.append(replace(filled, measured=() if measured is None else (measured,)))
     return fills
 
@@ -89,7 +77,7 @@ def _kept_plate(look: Look, shot: HoledShot, filler: Filler, device: Device) -> 
     left: set[int] = set()
     while True:
         picked = spread(frames, shot.params["samples"])
-        survey = device.kept(_key("still plate", shot, filler, picked, look.source), Survey)
+        survey = device.kept(shot.key("still plate", picked, look.source, FILLING), Survey)
         survey.look(picked, shot, look.source)
         index = survey.shot_of(look)
         others = survey.others(index)
@@ -135,16 +123,16 @@ def follow(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[
             weight = part.where * np.float32(share)
             light += weight[..., None] * part.light
             grain_share += np.square(weight) * part.grain
-            origin += weight[..., None] * (_origin(REVEALED, part.where & ~painted) + _origin(ELSEWHERE, painted))
+            origin += weight[..., None] * (origin_of(REVEALED, part.where & ~painted) + origin_of(ELSEWHERE, painted))
             total += weight
         scale: Floats = np.asarray(np.where(total > 0, total, 1), np.float32)
         have = Seen(np.divide(light, scale[..., None]), total > 0, np.divide(grain_share, np.square(scale)))
-        filled = _complete(look, hole, have, origin / scale[..., None], shot, filler)
+        filled = paint_rest(look, hole, have, origin / scale[..., None], shot, filler)
         fills.append(replace(filled, measured=tuple(measured)))
     return fills
 
 
-MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow}
+MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow, "motion": motion}
 
 
 def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
@@ -172,7 +160,7 @@ def _kept_reference(
     frame: int, look: Look, shot: HoledShot, filler: Filler, device: Device
 ) -> tuple[Reference | None, list[str]]:
     """The reference at a frame, if there is one, and what went wrong on the way, whichever frame asked first."""
-    key = _key("reference", shot, filler, [frame, *revealing_frames(frame, shot)], look.source)
+    key = shot.key("reference", [frame, *revealing_frames(frame, shot)], look.source, FILLING)
     holder: dict[str, tuple[Reference | None, list[str]]] = device.kept(key, dict)
     for painter, kept in holder.items():
         if painter in ("", filler.identity):
@@ -183,43 +171,3 @@ def _kept_reference(
     painter = filler.identity if reference is not None and reference.painted.any() else ""
     holder[painter] = reference, alone.notes
     return holder[painter]
-
-
-def _key(what: str, shot: HoledShot, filler: Filler, frames: list[int], like: Frame) -> str:
-    """Equal for what holds the same pixels, made of these frames."""
-    names = ("maskThreshold", "grow", "feather", "context", "samples", "reach", "referenceEvery", "model", "weights")
-    settings = [shot.params[name] for name in (*names, "workingSize", "exposure", "precision", "execution")]
-    text = repr((what, frames, settings, shot.identity_of(frames), like.display_window, like.colour))
-    return "inpaint " + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _complete(look: Look, hole: Hole, have: Seen, origin: Floats, shot: HoledShot, filler: Filler) -> Filled:
-    """A fill whose pixels without light are painted in this frame, from the frame and from what there is."""
-    left = hole.support & ~have.where
-    if not left.any():
-        return Filled(have.light, origin, have.grain)
-    region = region_of(hole, look.source.data_window, shot.params["context"])
-    around, known = look.background(region)
-    broken = np.count_nonzero(~known & ~hidden(look.holes, region))
-    if broken:
-        shot.note(f"{broken} pixels around the hole are NaN or infinite; they were kept and not looked at")
-    inside = hole.box.slices_in(region)
-    given = hole.support & have.where
-    around[inside][given], known[inside][given] = have.light[given], True
-    if not known.any():
-        raise FrameError(
-            f"the mask covers the whole picture at frame {look.frame}: nothing is left to fill the hole from; check "
-            "the mask, or raise maskThreshold"
-        )
-    painted = filler.fill(np.where(known[..., None], around, np.float32(0)), known)
-    return Filled(
-        np.where(left[..., None], painted.light[inside], have.light),
-        np.where(left[..., None], _origin(HERE, left), origin),
-        np.where(left, np.float32(painted.grain), have.grain),
-    )
-
-
-def _origin(kind: int, where: Mask) -> Floats:
-    out = np.zeros((*where.shape, 3), np.float32)
-    out[..., kind] = where
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,6 +76,12 @@ class HoledShot:
         """Digest of the footage of these frames."""
         names = ["Source", "Mask"] if self.inputs.connected("Mask") else ["Source"]
         return b"".join(self.inputs.identity_of(name, frames) for name in names)
+
+    def key(self, what: str, frames: Sequence[int], like: Frame, names: Sequence[str]) -> str:
+        """Equal for what is made of the same pixels of these frames and their masks, and of the settings `names`."""
+        settings = [self.params[name] for name in ("maskThreshold", "grow", "feather", *names)]
+        text = repr((what, list(frames), settings, self.identity_of(frames), like.display_window, like.colour))
+        return "inpaint " + hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def frames(self) -> Sequence[int]:

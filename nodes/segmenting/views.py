@@ -60,7 +60,7 @@ def laid_over(neighbour: Tensor, current: Tensor) -> Tensor:
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     here, there = to_pixels(current), to_pixels(neighbour)
     no_shift = np.zeros((size[1], size[0], 2), np.float32)
-    found = motion.shift(_grey(here, size), _grey(there, size), no_shift, quick=True)
+    found = motion.shift(_grey(here, size), _grey(there, size), no_shift, care="quick")
     way = motion.stay(height, width) + motion.enlarged_shift(found, height, width)
     moved = motion.along(there, way).reshape(here.shape)
     off = cv2.blur(np.abs(moved - here).max(axis=2), (5, 5)) > DIFFERENCE

@@ -17,7 +17,7 @@ from nodes.footage.window import Window
 
 HEIGHT, WIDTH, FIRST, COUNT, NOISE = 96, 128, 1001, 9, 0.004
 TINY = {"n_blocks": 1, "width": 4}
-STEADY = ["still plate", "follow"]
+STEADY = ["still plate", "follow", "motion"]
 RNG = np.random.default_rng(21)
 
 
@@ -91,7 +91,7 @@ def test_follow_restores_what_other_frames_reveal():
         assert passes.notes == []
 
 
-@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN)])
+@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN), ("motion", PAN)])
 def test_what_is_wholly_revealed_needs_no_weights(mode, scene):
     settings = {"mode": mode, "model": "auto", "samples": 9, "reach": 8, "referenceEvery": 8}
     passes = inpaint(scene, FIRST + 2, NoWeights(), **settings)
@@ -100,7 +100,7 @@ def test_what_is_wholly_revealed_needs_no_weights(mode, scene):
         inpaint(scene, FIRST + 2, NoWeights(), **{**settings, "mode": "per frame"})
 
 
-@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN)])
+@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN), ("motion", PAN)])
 def test_the_fill_is_steady(mode, scene):
     """At most a third of the difference from frame to frame that single frames have, the camera's motion taken out."""
 
@@ -129,7 +129,10 @@ def test_what_nothing_reveals_is_painted_once_and_held():
     assert (grained.images["clean"] != a.images["clean"])[held].any()
 
 
-@pytest.mark.parametrize(("mode", "scene"), [("still plate", STUCK), ("still plate", LOCKED), ("follow", HELD)])
+@pytest.mark.parametrize(
+    ("mode", "scene"),
+    [("still plate", STUCK), ("still plate", LOCKED), ("follow", HELD), ("motion", HELD), ("motion", STUCK)],
+)
 def test_no_order_of_rendering_matters(mode, scene):
     def bits(frames, on):
         return {f: inpaint(scene, f, on, mode=mode, model="lama").images["clean"].tobytes() for f in frames}
@@ -169,7 +172,7 @@ def test_frames_that_are_not_there_are_not_looked_for(mode):
     assert any(f"frame {FIRST + 6} does not help" in note for note in held.notes)
 
 
-@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN)])
+@pytest.mark.parametrize(("mode", "scene"), [("still plate", LOCKED), ("follow", PAN), ("motion", PAN)])
 @given(numbers=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=COUNT, max_size=COUNT, unique=True).map(sorted))
 @settings(max_examples=2, deadline=None)
 def test_the_numbers_of_the_frames_do_not_matter(mode, scene, numbers):

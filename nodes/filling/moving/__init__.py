@@ -1,0 +1,1 @@
+"""Background carried into holes along the motion of what is there, from the frames before and after that show it."""
