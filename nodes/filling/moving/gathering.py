@@ -62,9 +62,7 @@ def _pieces_of(side: ShownSide, wanted: Mask, before: bool, window: Window) -> l
 def gain_for(own: MotionView, piece: Piece, window: Window) -> Floats:
     """What the light of a piece's frame is multiplied with, `[h,w,3]`, so that its surroundings match the frame's."""
     there = piece.view
-    both = ~part(own.hidden, own.window, window) & (
-        at(there.hidden.astype(np.float32), there.window, piece.places, beyond=1.0) == 0
-    )
+    both = ~part(own.hidden, own.window, window) & ~there.hides(piece.places)
     if not both.any():
         return np.ones((window.height, window.width, 3), np.float32)
     ours = own.encoding.light(part(own.codes, own.window, window).astype(np.float32) / np.float32(255))

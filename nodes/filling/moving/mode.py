@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.membrane import membrane
 from nodes.aligning.grid import Floats, Mask
 from nodes.engine import Device
 from nodes.filling.fill import Filler
-from nodes.filling.filled import ELSEWHERE, REVEALED, Filled, origin_of, paint_rest
+from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled, origin_of, paint_rest
 from nodes.filling.follow import reference_places, revealed
-from nodes.filling.mask import Hole, hidden
+from nodes.filling.mask import Hole, distance_within, hidden
 from nodes.filling.moving.gathering import gain_for, gather, pieces, sampled
 from nodes.filling.moving.meeting import meet
 from nodes.filling.moving.surroundings import Band, Surroundings
@@ -21,10 +22,15 @@ from nodes.filling.moving.views import MotionView, full_places, full_window, par
 from nodes.filling.seen import Seen, nothing
 from nodes.filling.shot import HoledShot, Look
 from nodes.filling.view import widened
+from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.window import Window
 
 # Pixels around the holes in which what before and after show is compared.
 AROUND = 16
+# The last part of the way between two references on which one fades into the other.
+FADE = 0.25
+# Pixels from the nearest real one up to which what is missing is a speck, which its surroundings fill.
+SPECK = 4.0
 FILLED_WITH = (
     *("context", "samples", "reach", "referenceEvery", "model", "weights"),
     *("workingSize", "exposure", "precision", "execution"),
@@ -70,7 +76,7 @@ class _Carried:
         for one in self.look.holes:
             self.land.shot.inputs.check_cancelled()
             seen, _ = gather(found, self.window, self.shrink, one.box, self.land.light_around)
-            patches.append(_Patch(seen, origin_of(REVEALED, seen.where)))
+            patches.append(_without_specks(_Patch(seen, origin_of(REVEALED, seen.where)), one, self.shrink))
         return patches
 
     def from_reference(self, reference: Completed, box: Window) -> tuple[Seen, Floats] | None:
@@ -120,6 +126,16 @@ def motion(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[
     ]
 
 
+def _without_specks(patch: _Patch, hole: Hole, shrink: int) -> _Patch:
+    """A patch whose smallest gaps are closed smoothly: no network is asked for them."""
+    left = hole.support & ~patch.seen.where
+    specks = left & (distance_within(~patch.seen.where) <= SPECK * shrink)
+    if not specks.any():
+        return patch
+    smooth = decode(membrane(encode(patch.seen.light, "srgb"), patch.seen.where), "srgb")
+    return patch.with_more(Seen(smooth, specks, np.zeros_like(patch.seen.grain)), origin_of(HERE, specks), left)
+
+
 def _whole(hole: Hole, patch: _Patch) -> bool:
     return bool(patch.seen.where[hole.support].all())
 
@@ -131,12 +147,13 @@ def _finished(look: Look, hole: Hole, patch: _Patch | None, shot: HoledShot, fil
 
 
 def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
+    """The places of the reference before a frame and, on the last part of the way to it, of the next; their shares."""
     place, every = shot.place(frame), shot.params["referenceEvery"]
     found = reference_places(place, len(shot.frames), every)
     if len(found) == 1:
         return [(found[0], 1.0)]
-    later = (place - found[0]) / every
-    return [(found[0], 1 - later), (found[1], later)]
+    later = max(0.0, 1 - (1 - (place - found[0]) / every) / FADE)
+    return [(one, share) for one, share in zip(found, (1 - later, later), strict=True) if share]
 
 
 def _as_reference(look: Look, patches: list[_Patch], shot: HoledShot, filler: Filler) -> list[Filled]:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from models.membrane import membrane
-from models.motion import Way, enlarged_shift, shift
-from nodes.aligning.grid import Mask
+from models.motion import EightBit, Way, enlarged_shift, shift
+from nodes.aligning.grid import Floats, Mask
 from nodes.cuts import same_shot
 from nodes.filling.moving.views import SMALLEST, MotionView, at, part, places_of
 from nodes.filling.view import widened
@@ -22,6 +22,10 @@ COARSE = 4
 # Motion that leads back further than this from where it began is no motion of what is seen there.
 ASTRAY = 1.5
 BESIDE = 2
+# Pixels across which motion is thought to change little.
+CELL = 4
+# Detail that is enough to see motion by, and the side of the squares it is taken over; half of what is seen is enough.
+DETAIL, DETAIL_SIDE = 10.0, 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +55,34 @@ def step(here: MotionView, there: MotionView) -> Step | None:
     led = places_of(window) + found
     returned = np.abs(found + at(back, beyond, led)).max(-1)
     unsure = _beside(part(here.hidden, here.window, window)) | (returned > ASTRAY)
-    unsure |= at(there.hidden.astype(np.float32), there.window, led, beyond=1.0) > 0
+    unsure |= there.hides(led)
     if unsure.all():
         return Step(window, coarse)
-    return Step(window, membrane(found, ~unsure))
+    detail = detail_of(own)
+    unsure |= detail < min(DETAIL, float(np.median(detail[~unsure])))
+    return Step(window, continued(found, ~unsure))
+
+
+def continued(motion: Way, sure: Mask) -> Way:
+    """`motion` `[h,w,2]` where it is `sure` `[h,w]`, somewhere at least, and its smooth continuation elsewhere."""
+    height, width = sure.shape
+    size: tuple[int, int] = max(1, width // CELL), max(1, height // CELL)
+    weight = np.asarray(cv2.resize(sure.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+    summed = np.asarray(cv2.resize(motion * sure[..., None], size, interpolation=cv2.INTER_AREA), np.float32)
+    known = weight > 0
+    coarse = membrane(np.divide(summed, np.maximum(weight, np.float32(1e-6))[..., None]), known)
+    return np.where(sure[..., None], motion, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def detail_of(grey: EightBit) -> Floats:
+    """How much detail a picture has across as well as down, by which motion is seen: the smaller eigenvalue of the
+    structure tensor (Shi and Tomasi, CVPR 1994), in squares of codes per pixel."""
+    image = grey.astype(np.float32)
+    x, y = (cv2.Sobel(image, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
+    side = (DETAIL_SIDE, DETAIL_SIDE)
+    xx, yy, xy = (cv2.blur(product, side) for product in (x * x, y * y, x * y))
+    smaller = (xx + yy) / 2 - np.sqrt(np.square((xx - yy) / 2) + np.square(xy))
+    return np.asarray(smaller, np.float32)
 
 
 def _coarse(here: MotionView, there: MotionView, window: Window) -> Way:

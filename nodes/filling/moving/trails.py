@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.motion import Way
 from nodes.aligning.grid import Mask
 from nodes.filling.moving.steps import Step
-from nodes.filling.moving.views import MotionView, at, places_of
+from nodes.filling.moving.views import MotionView, places_of
 from nodes.footage.window import Window
 
 NOWHERE = -1
@@ -74,7 +74,7 @@ def reveal(walk: Walk, hole: Mask, reach: int) -> Revealed:
     number = 0
     while left.any() and number < reach and (station := walk.station(number + 1)) is not None:
         number = station.number
-        free = at(station.view.hidden.astype(np.float32), station.view.window, station.places, beyond=1.0) == 0
+        free = ~station.view.hides(station.places)
         which[left & free] = number
         left &= ~free & _inside(station)
     return Revealed(walk, which)

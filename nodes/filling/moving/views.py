@@ -27,6 +27,8 @@ LONGER_SIDE = 1000
 # Small pixels beside a hole that are not looked at: what was removed shines into them.
 RIM = 2
 SMALLEST = 32
+# Every how many pixels light is measured, and how many of them around a hole its cover hangs on.
+THINNED, AROUND = 4, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,11 @@ class MotionView:
     core: Window
     encoding: Encoding
     small: SmallFrame
+
+    def hides(self, places: Way) -> Mask:
+        """Which of the places `[h,w,2]` must not be looked at, or are beyond the picture."""
+        veil = self.hidden.view(np.uint8) * np.uint8(255)
+        return np.asarray(at(veil, self.window, places, beyond=255.0) > 2)
 
 
 def shrink_for(form: Window) -> int:
@@ -60,14 +67,19 @@ def motion_view(look: Look, shrink: int, stops: float) -> MotionView | None:
     unseen = cv2.dilate((share < 1 - 1e-4).astype(np.uint8), beside) > 0
     if unseen.all():
         return None
-    encoding = choose_encoding(small, ~unseen, stops)
-    shown = membrane(encoding.shown(small), ~unseen)
+    thinned = (slice(None, None, THINNED),) * 2
+    thinned = thinned if not unseen[thinned].all() else (slice(None),) * 2
+    encoding = choose_encoding(small[thinned], ~unseen[thinned], stops)
+    shown = encoding.shown(small)
+    holes = _reduced(hidden(look.holes, full).astype(np.float32), window) > 0
+    core = widened(bounds(holes, window), RIM, window)
+    covered = widened(core, AROUND, window).slices_in(window)
+    if not core.empty and not unseen[covered].all():
+        shown[covered] = membrane(shown[covered], ~unseen[covered])
     codes = np.asarray(np.clip(shown, 0, 1) * 255 + 0.5, np.uint8)
     grey = np.asarray(cv2.cvtColor(codes, cv2.COLOR_RGB2GRAY), np.uint8)
-    holes = _reduced(hidden(look.holes, full).astype(np.float32), window) > 0
     form = small_window(look.source.display_window, shrink)
     small_frame = view_of(part(shown, window, form), part(~unseen, window, form))
-    core = widened(bounds(holes, window), RIM, window)
     return MotionView(look.frame, window, codes, grey, unseen, core, encoding, small_frame)
 
 
