@@ -15,7 +15,7 @@ from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.mask_channel import SAME
 from nodes.footage.window import Window
-from nodes.learning.region import reduced, seen_small
+from nodes.learning.region import EightBit, reduced, seen_small
 from nodes.picture import colour_pixels, light_pixels, mask_pixels, place, settled
 
 
@@ -89,6 +89,16 @@ def pixels_like(key: Frame, source: Frame) -> Pixels:
 def is_black(key: Pixels) -> bool:
     """Whether a key frame says nothing at all."""
     return not key.any()
+
+
+def is_white(key: Pixels) -> bool:
+    """Whether a key frame's matte leaves nothing out."""
+    return bool((key == 1).all())
+
+
+def is_source(key: Pixels, source: EightBit) -> bool:
+    """Whether a key frame's picture `[h,w,3]` shows the same as its source `[h,w,3]`, to the 8 bits of it."""
+    return bool(np.abs(key - source / np.float32(255)).max(initial=0) <= 1 / 255)
 
 
 def _plane(key: Frame, channel: str) -> Pixels:

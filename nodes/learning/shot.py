@@ -18,7 +18,17 @@ from nodes.footage.files.frame_list import format_frames
 from nodes.footage.frame import Frame, Pixels
 from nodes.footage.linearise import linearised
 from nodes.footage.reader import Footage, Header
-from nodes.learning.keys import Taught, TaughtKind, as_matte, is_black, key_matte, key_picture, what_is_taught
+from nodes.learning.keys import (
+    Taught,
+    TaughtKind,
+    as_matte,
+    is_black,
+    is_source,
+    is_white,
+    key_matte,
+    key_picture,
+    what_is_taught,
+)
 from nodes.learning.region import EightBit, Region, as_bytes, seen_small
 from nodes.picture import laid_on, light_pixels
 
@@ -152,11 +162,19 @@ def digest_of(lessons: Sequence[Lesson], kind: TaughtKind) -> str:
     return digest.hexdigest()
 
 
-def refuse_empty(lessons: Sequence[Lesson]) -> None:
-    """Raises ParameterError where no key frame of any shot shows anything."""
-    if all(is_black(key) for lesson in lessons for key in lesson.keys.values()):
-        frames = format_frames(frame for lesson in lessons for frame in lesson.keys)
-        raise ParameterError(f"the key frames ({frames[:120]}) are all black: there is nothing to learn from them")
+def refuse_empty(lessons: Sequence[Lesson], kind: TaughtKind) -> None:
+    """Raises ParameterError where no key frame of any shot tells anything apart."""
+    frames = format_frames(frame for lesson in lessons for frame in lesson.keys)[:120]
+    keys = [(key, lesson.picture(frame)) for lesson in lessons for frame, key in lesson.keys.items()]
+    found = ""
+    if all(is_black(key) for key, _ in keys):
+        found = "are all black: there is nothing to learn from them"
+    elif kind == "matte" and all(is_white(key) for key, _ in keys):
+        found = "are white everywhere: the alpha of a roto over a picture may be the picture's, so draw it on its own"
+    elif kind == "picture" and all(is_source(key, picture) for key, picture in keys):
+        found = "show the source as it is: there is nothing to learn from them"
+    if found:
+        raise ParameterError(f"the key frames ({frames}) {found}")
 
 
 def _outline(header: Header) -> Frame:

@@ -39,7 +39,7 @@ def lessons_of(plan: LearnPlan, report: Report) -> Lessons:
         shots.append(shot)
     kind = _kind(plan, shots, report)
     lessons = [shot.lesson(kind) for shot in shots]
-    refuse_empty(lessons)
+    refuse_empty(lessons, kind)
     digest = f"{digest_of(lessons, kind)} {plan.request.seed} {plan.start.sha256}"
     return Lessons(lessons, [shot.region for shot in shots], kind, digest)
 

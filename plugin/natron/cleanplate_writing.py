@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import os
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ import cleanplate_process as process  # type: ignore[import-not-found]
 import NatronEngine  # type: ignore[import-not-found]
 from cleanplate_footage import Strip  # type: ignore[import-not-found]
 from cleanplate_process import Trouble
+
+# Natron's preference "Render in a separate process".
+APART = "renderNewProcess"
 
 
 @dataclass
@@ -119,9 +123,27 @@ def _write(job: Errand, group: Any, app: Any) -> None:
     writer.connectInput(0, group.getNode(strip.node))
     for name, value in {"afterRender": "CleanplateLearn.written", **strip.settings}.items():
         writer.getParam(name).set(value)
-    app.render(writer, strip.first, strip.last)
+    with _within_natron():
+        app.render(writer, strip.first, strip.last)
     if NatronEngine.natron.isBackground():
         note_written(job.writer)
+
+
+@contextlib.contextmanager
+def _within_natron() -> Iterator[None]:
+    """Has Natron render itself, whatever it prefers.
+
+    A process that it starts for a render finds no Write in a group, takes no frames, and says nothing when it is done.
+    """
+    preference = NatronEngine.natron.getSettings().getParam(APART)
+    apart = preference is not None and preference.getValue()
+    if apart:
+        preference.setValue(False)
+    try:
+        yield
+    finally:
+        if apart:
+            preference.setValue(True)
 
 
 def _is_written(job: Errand, group: Any) -> bool:

@@ -133,7 +133,8 @@ class Scene:
     def __init__(self, monkeypatch, folder):
         monkeypatch.syspath_prepend(str(natron.SCRIPTS))
         engine = SimpleNamespace()
-        settings = SimpleNamespace(getParam=lambda name: None)
+        self.preferences = {"renderNewProcess": Param(False)}
+        settings = SimpleNamespace(getParam=self.preferences.get)
         engine.natron = SimpleNamespace(getSettings=lambda: settings, getNumInstances=lambda: 1)
         engine.natron.isBackground = lambda: self.app.at_once
         monkeypatch.setitem(sys.modules, "NatronEngine", engine)
@@ -246,6 +247,20 @@ def test_in_the_window_natron_renders_meanwhile(scene):
     scene.learning.follow(scene.group, scene.app)
     assert len(scene.started) == 1
     assert not scene.group.writers
+
+
+def test_what_natron_would_render_in_a_process_of_its_own_it_renders_itself(scene):
+    """Such a process finds no Write inside a group, renders all frames, and never says that it is done."""
+    apart, render, found = scene.preferences["renderNewProcess"], scene.app.render, []
+    scene.app.render = lambda *what: found.append(apart.value) or render(*what)
+    scene.press("learn")
+    assert apart.value is False
+    apart.setValue(True)
+    scene.running.status = 0
+    scene.learning.follow(scene.group, scene.app)
+    scene.press("learn")
+    assert found == [False] * 4
+    assert apart.value is True, "it is the artist's preference"
 
 
 def test_stop_while_natron_still_writes(scene):

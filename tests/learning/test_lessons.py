@@ -55,7 +55,7 @@ def test_one_channel_teaches_a_matte(folder) -> None:
 
 
 def test_alpha_that_says_something_is_the_matte_and_alpha_that_does_not_leaves_the_colour(folder) -> None:
-    write_key(folder, 1001, np.concatenate([picture(1001), disc(1001)], axis=2), "RGBA")
+    write_key(folder, 1001, np.concatenate([picture(1001) / 2, disc(1001)], axis=2), "RGBA")
     events = Events()
     lessons = taught(folder, events=events)
     assert lessons.kind == "matte"
@@ -63,7 +63,7 @@ def test_alpha_that_says_something_is_the_matte_and_alpha_that_does_not_leaves_t
     assert "the alpha is taught, as a matte (--teach" in said(events)[0]
     assert taught(folder, teach="picture").kind == "picture"
 
-    write_key(folder, 1001, np.concatenate([picture(1001), np.ones((HEIGHT, WIDTH, 1))], axis=2), "RGBA")
+    write_key(folder, 1001, np.concatenate([picture(1001) / 2, np.ones((HEIGHT, WIDTH, 1))], axis=2), "RGBA")
     events = Events()
     lessons = taught(folder, events=events)
     assert lessons.kind == "picture"
@@ -91,7 +91,7 @@ def test_three_colour_channels_teach_a_picture(folder) -> None:
 
 
 def test_a_layer_can_be_named(folder) -> None:
-    pixels = np.concatenate([picture(1001), disc(1001)], axis=2)
+    pixels = np.concatenate([picture(1001) / 2, disc(1001)], axis=2)
     write(folder / "roto.1001.exr", pixels, ["R", "G", "B", "roto.A"])
     assert taught(folder).kind == "picture"
     assert taught(folder, "roto.####.exr:roto.A").kind == "matte"
@@ -108,13 +108,13 @@ def test_keys_are_laid_by_their_formats_and_have_no_truth_beyond_their_pixels(fo
 
 def test_the_network_sees_the_overscan_that_keys_have_and_at_most_so_many_pixels(tmp_path) -> None:
     wide = {"origin": (-4, -2), "display": (0, 0, 1400, 900)}
-    for name, channels, pixels in (("shot", "RGB", 0.5), ("roto", "A", 1.0)):
+    for name, channels, pixels in (("shot", "RGB", 0.5), ("roto", "A", 0.5)):
         write(tmp_path / f"{name}.1001.exr", np.full((904, 1408, len(channels)), pixels), list(channels), **wide)
     lessons = taught(tmp_path)
     assert lessons.regions[0].numbers() == [-4, -2, 1408, 904, 1400, 900]
     height, width = lessons.lessons[0].keys[1001].shape[:2]
     assert 0.99 * MOST_PIXELS < height * width <= MOST_PIXELS
-    assert (lessons.lessons[0].keys[1001] == 1).all()
+    np.testing.assert_allclose(lessons.lessons[0].keys[1001], 0.5, atol=1e-6)
 
 
 def test_keys_outside_the_shot_are_left_out_and_said(folder) -> None:
@@ -171,6 +171,16 @@ def _black(folder: Path) -> None:
         write_key(folder, frame, np.zeros((HEIGHT, WIDTH, 1)), "A")
 
 
+def _white(folder: Path) -> None:
+    for frame in (1001, 1002):
+        write_key(folder, frame, np.ones((HEIGHT, WIDTH, 1)), "A")
+
+
+def _untouched(folder: Path) -> None:
+    for frame in (1001, 1002):
+        write_key(folder, frame, picture(frame), "RGB")
+
+
 def _outside(folder: Path) -> None:
     write_keys(folder, [2001, 2002])
 
@@ -197,7 +207,9 @@ def _weights_of_others(folder: Path) -> None:
     ("make", "sentence"),
     [
         (_no_keys, r"--keys: No file matches .*roto\.####\.exr"),
-        (_black, r"the key frames \(1001,1002|the key frames \(1001-1002\) are all black: there is nothing to learn"),
+        (_black, r"the key frames \(1001-1002\) are all black: there is nothing to learn"),
+        (_white, r"the key frames \(1001-1002\) are white everywhere: the alpha of a roto over a picture may be the"),
+        (_untouched, r"the key frames \(1001-1002\) show the source as it is: there is nothing to learn from them"),
         (_outside, r"no key frame lies in the shot: .*roto\.####\.exr has the frames 2001-2002, .* has 1001-1012"),
         (_other_size, r"frame 1001: the key frame is 32x24 and the source 64x48: reformat the key frame to"),
         (_changes_size, r"frame 1007 of .*shot\.####\.exr is 32x24 and frame 1001 is 64x48: a shot to learn from has"),
