@@ -1,23 +1,26 @@
 """Where another key frame would help most.
 
-The error that is expected of a frame comes from the network, which has learned how wrong it is, and from the carried
-keys: where the one before and the one after disagree, and neither looks like the frame, somebody has to say what is
-right.
+The error that is expected of a matte is the mean of two guesses: how much of the answer is neither subject nor
+background, and how far it is from what either of the two carried keys says. What is sure, and agrees with a key, is
+right; the network's own expectation, which it learns slowly, follows the error less closely. On three shots, after 100
+to 1,600 steps, the guess was 0.65 to 1.15 times the true error, with a correlation over frames of 0.5 to 0.9.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from models.learning.carrying import Carried
-from models.learning.hints import DOUBT, Hint
-from models.learning.lesson import Lesson
+from models.learning.hints import Hint
+from models.learning.lesson import Floats, Lesson, Predicted
+from models.learning.memory import Hints
 from models.learning.network import LearnedNetwork
 from models.learning.pupil import answer
 
-LOOKED_AT = 48  # frames of a shot that the network looks at to say how sure it is; between them it is interpolated
+LOOKED_AT = 24  # frames of a shot that the network looks at to say how sure it is; between them it is interpolated
 HELPS = 10.0  # frames: how far a key helps
 SUGGESTED = 3
 UNREACHED = 0.05  # error of a frame that is too far from all keys for them to say anything
@@ -27,29 +30,36 @@ def expected_errors(lesson: Lesson, carried: Carried, network: LearnedNetwork) -
     """The mean error that is expected of each frame of the shot, 0..1; 0 at the keys."""
     expected = dict.fromkeys(lesson.frames, UNREACHED) | dict.fromkeys(lesson.keys, 0.0)
     reached = [frame for frame in carried.frames if frame not in lesson.keys]
-    step = max(1, len(reached) // LOOKED_AT)
+    step = -(-len(reached) // LOOKED_AT) or 1
     looked = reached[step // 2 :: step]
     errors = []
     for frame in looked:
-        hints = carried.hints.get(frame, (None, None))
         plate = lesson.plate(frame) if lesson.plate else None
-        unsure = 1 - answer(network, lesson.picture(frame), hints, plate).confidence
-        errors.append(float(unsure.mean()) + disagreement(*hints))
+        hints = carried.hints.get(frame, (None, None))
+        errors.append(expected_error(answer(network, lesson.picture(frame), hints, plate), hints))
     if looked:
         expected |= zip(reached, np.interp(reached, looked, errors).tolist(), strict=True)
     return expected
 
 
-def disagreement(before: Hint | None, after: Hint | None) -> float:
-    """The error of the better of two hints where they differ, as far as it can be told without the truth."""
-    one, other = before or after, after or before
-    if one is None or other is None:
-        return 0.0
-    differ = np.abs(one.key.astype(np.float32) - other.key).max(-1) / 255
-    doubt = np.minimum(one.doubt, other.doubt).astype(np.float32) / 255
-    sure = np.repeat(np.repeat(np.exp(-doubt / DOUBT), 2, 0), 2, 1)[: differ.shape[0], : differ.shape[1]]
-    rows, columns = sure.shape
-    return float((differ[:rows, :columns] * (1 - sure)).mean())
+def expected_error(said: Predicted, hints: Hints) -> float:
+    """The mean error, 0..1, that is expected of what is said of one frame with these hints."""
+    if said.value.shape[-1] > 1:
+        return 1 - float(said.confidence.mean())
+    soft = float((said.value * (1 - said.value)).mean())
+    sides = [_off(said.value, hint) for hint in hints if hint is not None]
+    return (soft + float(np.min(sides, axis=0).mean())) / 2 if sides else soft
+
+
+def _off(alpha: Floats, hint: Hint) -> Floats:
+    """How far `alpha` [h, w, 1] is from a carried key, at the size of the key."""
+    smaller = cv2.resize(alpha, hint.key.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(np.abs(smaller - hint.key[..., 0] / np.float32(255)), np.float32)
+
+
+def confidence(error: float) -> float:
+    """An expected error as what a card says: 1 for none, 0.9 for one of 0.005, 0 for 0.05 and more."""
+    return 1 - min(1.0, error / UNREACHED)
 
 
 def most_helpful(errors: Mapping[int, float], keys: Sequence[int]) -> list[int]:

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.learning import foresight
 from models.learning.carrying import Carried, carry
 from models.learning.exercises import Exercise, Exercises
-from models.learning.foresight import expected_errors, most_helpful
 from models.learning.lesson import Lesson, Predicted, TaughtKind
 from models.learning.memory import ShotMemory, packed, small_picture
 from models.learning.network import LearnedNetwork
@@ -125,17 +125,17 @@ class Teacher:
         return answer(self.mean, shot.picture(frame), hints, shot.plate(frame) if shot.plate else None)
 
     def confidence(self, lesson: int) -> dict[int, float]:
-        """How sure it is of each frame, 0..1."""
-        return {frame: 1 - min(1.0, 20 * error) for frame, error in self._expected(lesson).items()}
+        """How sure it is of each frame, 0..1 (models.learning.foresight)."""
+        return {frame: foresight.confidence(error) for frame, error in self._expected(lesson).items()}
 
     def next_keys(self, lesson: int) -> list[int]:
         """Where another key would help most, best first."""
-        return most_helpful(self._expected(lesson), sorted(self.lessons[lesson].keys))
+        return foresight.most_helpful(self._expected(lesson), sorted(self.lessons[lesson].keys))
 
     def _expected(self, lesson: int) -> dict[int, float]:
         at = (lesson, self.steps)
         if at not in self.expected:
-            self.expected = {at: expected_errors(self.lessons[lesson], self.carried[lesson], self.mean)}
+            self.expected = {at: foresight.expected_errors(self.lessons[lesson], self.carried[lesson], self.mean)}
         return self.expected[at]
 
 

@@ -20,7 +20,8 @@ PREFIX = "card."
 class TaughtShot:
     """A shot that was taught: what it is called, the frames with a key, the part of its format that was seen.
 
-    `confidence` says for each frame how sure the weights are of it, `next_keys` where another key would help most.
+    `confidence` says for each frame how sure the weights are of it: 1 where no error is expected, and at keys; 0.9 for
+    a mean error of 0.005, 0 for 0.05 and more. `next_keys` says where another key would help most.
     """
 
     source: str

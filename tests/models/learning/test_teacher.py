@@ -11,7 +11,6 @@ import models
 from models import weights
 from models.learning import Lesson, Pupil, Teacher
 from models.learning.carrying import carry
-from models.learning.foresight import most_helpful
 from models.learning.hints import half
 from models.learning.network import LearnedNetwork, from_video_matte, seen_channels
 
@@ -145,22 +144,3 @@ def test_one_key_and_a_plate_are_enough(start) -> None:
     one = teacher(start, taught)
     assert np.isfinite([one.step() for _ in range(3)]).all()
     assert one.predict(0, 20).value.shape == (*SIZE, 1)
-
-
-def test_it_is_sure_of_keys_and_says_where_another_would_help(start) -> None:
-    one = teacher(start)
-    one.step()
-    sure = one.confidence(0)
-    assert list(sure) == FRAMES
-    assert all(sure[key] == 1 for key in (11, 16, 22))
-    assert all(0 <= value <= 1 for value in sure.values())
-    helpful = one.next_keys(0)
-    assert len(helpful) == 3
-    assert not {11, 16, 22} & set(helpful)
-
-
-def test_the_next_key_belongs_where_most_error_is_left() -> None:
-    errors = dict.fromkeys(range(1, 41), 0.001) | dict.fromkeys(range(24, 33), 0.01)
-    best, *_ = most_helpful(errors, [1, 12, 40])
-    assert 24 <= best <= 33
-    assert most_helpful({5: 0.1}, [5]) == []
