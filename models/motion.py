@@ -35,7 +35,7 @@ def stay(height: int, width: int) -> Way:
 
 def shift(here: EightBit, there: EightBit, guess: Way | None = None, care: Care = "usual") -> Way:
     """How far (x, y) each pixel of `here` is from its place in `there`, both [h, w]; found near a `guess` of it."""
-    start: Any = None if guess is None else np.ascontiguousarray(guess)
+    start: Any = None if guess is None else np.array(guess, np.float32, order="C")  # it is written to
     quick = care == "quick"
     preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if quick else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
     finder = cv2.DISOpticalFlow.create(preset)

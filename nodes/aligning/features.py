@@ -68,8 +68,11 @@ def feature_homography(source: Floats, plate: Floats, mask: Mask) -> tuple[Matri
     source, plate: contrast-normalised luma of one size. mask: HxW of the source, True where the background may be.
     (None, 0) when too few details are in common.
     """
-    radius = MATCH_RADIUS * max(source.shape)
-    plate_xy, source_xy = match(detect(source, mask), detect(plate), radius)
+    return homography_of(*match(detect(source, mask), detect(plate), MATCH_RADIUS * max(source.shape)))
+
+
+def homography_of(plate_xy: FeaturePoints, source_xy: FeaturePoints) -> tuple[Matrix | None, int]:
+    """Homography that most of the matches (N, 2) agree with, from the first to the second, and how many those are."""
     if len(plate_xy) < MIN_MATCHES:
         return None, 0
     settings = cv2.UsacParams()

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from models.membrane import membrane
-from models.motion import EightBit, Way, enlarged_shift, shift
-from nodes.aligning.grid import Floats, Mask
+from models.motion import EightBit, Way, enlarged_shift, shift, stay
+from nodes.aligning.features import MATCH_RADIUS, homography_of, match
+from nodes.aligning.grid import Floats, Mask, grid_matrix
 from nodes.cuts import same_shot
 from nodes.filling.moving.views import SMALLEST, MotionView, at, part, places_of
 from nodes.filling.view import widened
@@ -19,11 +20,17 @@ from nodes.footage.window import Window
 MARGIN = 40
 # By how much the picture is made smaller to find where it all moves.
 COARSE = 4
+# Matched details of one motion that are no accident.
+FEWEST_DETAILS = 12
 # Motion that leads back further than this from where it began is no motion of what is seen there.
 ASTRAY = 1.5
 BESIDE = 2
 # Pixels across which motion is thought to change little.
 CELL = 4
+# Of motion that one perspective explains: every how many pixels of it are looked at, how many there must be, how near
+# they must lie, and which share of them; and how far off, from and to, something is of another depth.
+THINNED, FEWEST, AGREE, ENOUGH = 6, 40, 0.5, 0.25
+ON_PLANE = 0.05, 0.2
 # Detail that is enough to see motion by, and the side of the squares it is taken over; half of what is seen is enough.
 DETAIL, DETAIL_SIDE = 10.0, 9
 
@@ -48,8 +55,12 @@ def step(here: MotionView, there: MotionView) -> Step | None:
     coarse = _coarse(here, there, window)
     move = np.rint(np.median(coarse.reshape(-1, 2), axis=0)).astype(int)
     beyond = Window(window.x + int(move[0]), window.y + int(move[1]), window.width, window.height)
-    own, other = part(here.grey, here.window, window), part(there.grey, there.window, beyond)
     guess = coarse - move.astype(np.float32)
+    own, other = _each_by_the_other(
+        (part(here.grey, here.window, window), part(here.hidden, here.window, window)),
+        (part(there.grey, there.window, beyond), part(there.hidden, there.window, beyond)),
+        guess,
+    )
     found = shift(own, other, guess, "fine") + move.astype(np.float32)
     back = shift(other, own, -guess, "fine") - move.astype(np.float32)
     led = places_of(window) + found
@@ -63,15 +74,47 @@ def step(here: MotionView, there: MotionView) -> Step | None:
     return Step(window, continued(found, ~unsure))
 
 
+def _each_by_the_other(
+    own: tuple[EightBit, Mask], other: tuple[EightBit, Mask], guess: Way
+) -> tuple[EightBit, EightBit]:
+    """Two pictures, each with what hides it: there with what the other shows, so that no hole seems to move."""
+    corner = Window(0, 0, guess.shape[1], guess.shape[0])
+    places = places_of(corner)
+    first = np.where(own[1], at(other[0], corner, places + guess), own[0])
+    return first, np.where(other[1], at(own[0], corner, places - guess), other[0])
+
+
 def continued(motion: Way, sure: Mask) -> Way:
-    """`motion` `[h,w,2]` where it is `sure` `[h,w]`, somewhere at least, and its smooth continuation elsewhere."""
+    """`motion` `[h,w,2]` where it is `sure` `[h,w]`, somewhere at least, and its continuation elsewhere.
+
+    What one perspective explains is continued as that; what differs from it, as with depth, is continued smoothly.
+    """
     height, width = sure.shape
+    plane = perspective(motion, sure)
     size: tuple[int, int] = max(1, width // CELL), max(1, height // CELL)
     weight = np.asarray(cv2.resize(sure.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
-    summed = np.asarray(cv2.resize(motion * sure[..., None], size, interpolation=cv2.INTER_AREA), np.float32)
+    summed = np.asarray(cv2.resize((motion - plane) * sure[..., None], size, interpolation=cv2.INTER_AREA), np.float32)
     known = weight > 0
-    coarse = membrane(np.divide(summed, np.maximum(weight, np.float32(1e-6))[..., None]), known)
-    return np.where(sure[..., None], motion, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
+    apart = np.divide(summed, np.maximum(weight, np.float32(1e-6))[..., None])
+    far = np.linalg.norm(apart, axis=-1, keepdims=True)
+    apart = np.asarray(apart * np.clip((far - ON_PLANE[0]) / (ON_PLANE[1] - ON_PLANE[0]), 0, 1), np.float32)
+    apart = cv2.resize(membrane(apart, known), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(sure[..., None], motion, plane + apart)
+
+
+def perspective(motion: Way, sure: Mask) -> Way:
+    """The motion `[h,w,2]` of the plane that most of what is `sure` agrees with; that of their middle without one."""
+    places = stay(*sure.shape)
+    thinned = np.zeros_like(sure)
+    thinned[::THINNED, ::THINNED] = sure[::THINNED, ::THINNED]
+    middle = np.median(motion[sure], axis=0)
+    here, there = places[thinned], (places + motion)[thinned]
+    if len(here) >= FEWEST:
+        matrix, agree = cv2.findHomography(here, there, cv2.RANSAC, AGREE)
+        if matrix is not None and agree.mean() >= ENOUGH:
+            led = cv2.perspectiveTransform(places.reshape(-1, 1, 2), matrix).reshape(places.shape)
+            return np.asarray(led - places, np.float32)
+    return np.broadcast_to(middle, motion.shape).astype(np.float32)
 
 
 def detail_of(grey: EightBit) -> Floats:
@@ -86,14 +129,35 @@ def detail_of(grey: EightBit) -> Floats:
 
 
 def _coarse(here: MotionView, there: MotionView, window: Window) -> Way:
-    """Roughly where `window` goes, from all of the picture."""
-    size = max(SMALLEST, here.window.width // COARSE), max(SMALLEST, here.window.height // COARSE)
-    own = cv2.resize(here.grey, size, interpolation=cv2.INTER_AREA)
-    other = cv2.resize(part(there.grey, there.window, here.window), size, interpolation=cv2.INTER_AREA)
-    whole = enlarged_shift(
-        shift(np.asarray(own, np.uint8), np.asarray(other, np.uint8)), here.window.height, here.window.width
-    )
-    return np.asarray(part(whole, here.window, window))
+    """Roughly where `window` goes: found from no motion and from that of matched details, which neither speed nor a
+    pattern that repeats misleads; the one after which the pictures are more alike."""
+    form = here.window
+    small = Window(0, 0, max(SMALLEST, form.width // COARSE), max(SMALLEST, form.height // COARSE))
+    own, other = (_thinned(image, small) for image in (here.grey, part(there.grey, there.window, form)))
+    seen = _thinned((here.hidden | part(there.hidden, there.window, form)).view(np.uint8) * np.uint8(255), small) == 0
+    tries = [shift(own, other)]
+    guess = _by_details(here, there, small)
+    if guess is not None:
+        tries += [guess, shift(own, other, guess)]
+    off = [np.abs(at(other, small, places_of(small) + way).astype(np.float32) - own) for way in tries]
+    best = tries[int(np.argmin([one[seen].mean() if seen.any() else one.mean() for one in off]))]
+    return np.asarray(part(enlarged_shift(best, form.height, form.width), form, window))
+
+
+def _by_details(here: MotionView, there: MotionView, small: Window) -> Way | None:
+    """The motion `[h,w,2]` of the plane that matched details agree on, for the whole picture made `small`."""
+    size = max(here.window.width, here.window.height)
+    matrix, agreeing = homography_of(*match(there.details, here.details, MATCH_RADIUS * size))
+    if matrix is None or agreeing < FEWEST_DETAILS:
+        return None
+    down = grid_matrix((here.window.height, here.window.width), (small.height, small.width))
+    places = places_of(small)
+    led = cv2.perspectiveTransform(places.reshape(-1, 1, 2), down @ matrix @ np.linalg.inv(down))
+    return np.asarray(led.reshape(places.shape) - places, np.float32)
+
+
+def _thinned(image: EightBit, small: Window) -> EightBit:
+    return np.asarray(cv2.resize(image, (small.width, small.height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _beside(hidden: Mask) -> Mask:

@@ -7,6 +7,7 @@ Windows and places in this room are in small pixels unless they are called full.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -14,7 +15,8 @@ import numpy as np
 
 from models.membrane import membrane
 from models.motion import EightBit, Way, enlarged_shift, stay
-from nodes.aligning.grid import Floats, Mask
+from nodes.aligning.features import FeaturePoints, detect
+from nodes.aligning.grid import Floats, Mask, contrast_normalised
 from nodes.cuts import SmallFrame, view_of
 from nodes.filling.exposure import Encoding, choose_encoding
 from nodes.filling.mask import bounds, hidden
@@ -27,6 +29,8 @@ LONGER_SIDE = 1000
 # Small pixels beside a hole that are not looked at: what was removed shines into them.
 RIM = 2
 SMALLEST = 32
+# Longer side at which details are looked for, and the contrast (of 0..1) below which there are none.
+DETAILS_SIDE, FLOOR = 360, 0.01
 # Every how many pixels light is measured, and how many of them around a hole its cover hangs on.
 THINNED, AROUND = 4, 8
 
@@ -44,6 +48,16 @@ class MotionView:
     core: Window
     encoding: Encoding
     small: SmallFrame
+
+    @cached_property
+    def details(self) -> tuple[FeaturePoints, Floats]:
+        """What can be found again in other views: places in small pixels, and what is there."""
+        scale = min(1.0, DETAILS_SIDE / max(self.window.width, self.window.height))
+        size = round(self.window.width * scale), round(self.window.height * scale)
+        small = np.asarray(cv2.resize(self.grey, size, interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
+        veil = cv2.resize(self.hidden.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+        points, kinds = detect(contrast_normalised(small, FLOOR), np.asarray(veil == 0))
+        return (points + np.float32(0.5)) / np.float32(scale) - np.float32(0.5), kinds
 
     def hides(self, places: Way) -> Mask:
         """Which of the places `[h,w,2]` must not be looked at, or are beyond the picture."""
