@@ -12,7 +12,9 @@ READ, DOT = "fr.inria.built-in.Read", "fr.inria.built-in.Dot"
 # So far above the Keys input a Roto is looked for: a blur or a premultiplication may come after it.
 FARTHEST = 20
 # Natron's `before` and `after` of a Read do not matter: a command reads the files that are there.
-AS_STORED = {"timeOffset": 0}
+AS_STORED = {"timeOffset": 0, "outputLayer": 0, "disableNode": False}
+# What Read calls a file and its output where it multiplies by alpha.
+STRAIGHT, PREMULTIPLIED = 2, 1
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,18 @@ def upstream(node: Any) -> Any:
 def files_of(node: Any) -> str:
     """The EXR files that a Read node delivers as they are, else nothing.
 
-    Where it shifts frames or converts colours, what it delivers is not what its files hold.
+    Where it shifts frames, converts colours or takes a layer that was chosen, what it delivers is not what a command
+    finds in its files.
     """
     node = upstream(node)
     if node is None or node.getPluginID() != READ:
         return ""
     name = str(value_of(node, "filename") or "")
-    shifted = any(value_of(node, parameter) != wanted for parameter, wanted in AS_STORED.items())
+    changed = any(value_of(node, parameter) not in (None, wanted) for parameter, wanted in AS_STORED.items())
     converted = value_of(node, "ocioInputSpace") != value_of(node, "ocioOutputSpace")
+    multiplied = (value_of(node, "filePremult"), value_of(node, "outputPremult")) == (STRAIGHT, PREMULTIPLIED)
     retimed = value_of(node, "startingTime") != value_of(node, "firstFrame")
-    if not name.lower().endswith(".exr") or shifted or converted or retimed or bool(value_of(node, "disableNode")):
-        return ""
-    return name
+    return "" if changed or converted or multiplied or retimed or not name.lower().endswith(".exr") else name
 
 
 def value_of(node: Any, name: str) -> Any:

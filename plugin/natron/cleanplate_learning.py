@@ -47,6 +47,7 @@ def learn(group: Any, app: Any) -> None:
     weights = weights_file(group, app)
     if writing.busy(weights) or process.at_work(weights):
         raise Trouble("It is learning already: press Stop first to begin anew.")
+    _refuse_anothers(weights, group, app)
     job = writing.Errand(weights, group.getScriptName(), [*process.command(bundle_folders()), "learn"])
     job.words += ["--source", _source(group, app, job), "--keys", _keys(group, job), "--out", str(weights)]
     plate = _plate(group, app, job)
@@ -161,6 +162,14 @@ def bundle_folders() -> list[Path]:
     named = os.environ.get("OFX_PLUGIN_PATH", "").replace(";", os.pathsep).split(os.pathsep)
     preference = NatronEngine.natron.getSettings().getParam("extraPluginsSearchPaths")
     return process.places(named, "" if preference is None else str(preference.getValue()))
+
+
+def _refuse_anothers(weights: Path, group: Any, app: Any) -> None:
+    """A copy of a group may show what the first one learned; learning on, it would be lost. Raises Trouble."""
+    for other in groups_in(app):
+        name, named = other.getScriptName(), Path(str(footage.value_of(other, "weightsFile") or ""))
+        if name != group.getScriptName() and named.name == weights.name and weights.stem.endswith(f"_{name}"):
+            raise Trouble(f"{weights.name} is what {name} learns: empty Weights file to learn into one of its own.")
 
 
 def _source(group: Any, app: Any, job: Any) -> str:

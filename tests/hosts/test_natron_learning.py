@@ -214,6 +214,8 @@ def test_key_frames_that_are_listed_count_and_older_ones_go(scene):
         {"ocioInputSpace": "other"},
         {"filename": "/a/shot.####.png"},
         {"disableNode": True},
+        {"outputLayer": 3},
+        {"filePremult": 2, "outputPremult": 1},
     ],
 )
 def test_a_read_that_changes_its_files_is_written_out(scene, change):
@@ -300,6 +302,26 @@ def test_a_copy_of_the_group_leaves_the_writing_to_the_first(scene):
     assert len(scene.group.writers) == 1
     scene.learning.pressed("learn", copy, scene.app)
     assert copy.said() == "It is learning already: press Stop first to begin anew."
+
+
+def test_a_copy_of_the_group_does_not_learn_over_what_the_first_one_knows(scene):
+    scene.press("learn")
+    scene.running.status = 0
+    scene.learning.follow(scene.group, scene.app)
+    copy = Group(scene.group.inputs)
+    copy.getScriptName = lambda: "Learn2"
+    copy.params["weightsFile"].setValue(scene.group.params["weightsFile"].value)
+    scene.app.getChildren = lambda: [scene.group, copy]
+    scene.learning.pressed("learn", copy, scene.app)
+    assert copy.said() == (
+        "shot_Learn1.safetensors is what Learn1 learns: empty Weights file to learn into one of its own."
+    )
+    scene.press("learn")
+    assert len(scene.started) == 2, "the first one goes on"
+    copy.params["weightsFile"].setValue("")
+    scene.learning.pressed("learn", copy, scene.app)
+    assert len(scene.started) == 3
+    assert copy.params["weightsFile"].value == "[Project]/shot_Learn2.safetensors"
 
 
 def test_a_command_that_ends_at_once_is_quoted(scene):
