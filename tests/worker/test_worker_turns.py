@@ -310,6 +310,7 @@ def test_a_walk_goes_over_the_frames_that_are_there():
     client.inputs.frame("Source", 11)
     assert [frame for _, frame in client.asked] == [1, 11, 21, 31]
     assert client.inputs.identity_of("Source", [1, 21]) == client.inputs.identity_of("Source", [1, 21]) == b"digest"
+    assert client.inputs.identity_of("Source", []) == b"", "of no frames, nobody is asked"
     assert client.needs[-1].frames == (1, 21)
     assert Client().inputs.frames("Source") is None
 

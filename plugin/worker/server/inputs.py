@@ -115,7 +115,7 @@ class JobInputs:
         return self._identity(name, first, last, ())
 
     def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
-        return self._identity(name, min(frames), max(frames), tuple(frames))
+        return self._identity(name, min(frames), max(frames), tuple(frames)) if frames else b""
 
     def check_cancelled(self) -> None:
         if self._cancelled:
