@@ -56,7 +56,8 @@ class BackgroundMatte:
     """Engine of the node; see `background_matte.yaml` for inputs, parameters and passes."""
 
     def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
-        return [("Source", frame), ("C", frame), *matte.garbage_inputs(inputs, frame)]
+        doubt = [("PlateM", frame)] if inputs.connected("PlateM") else []
+        return [("Source", frame), ("C", frame), *doubt, *matte.garbage_inputs(inputs, frame)]
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         if not inputs.connected("C"):
@@ -70,6 +71,8 @@ class BackgroundMatte:
         answer, quality, notes = self._matte(proxy, plate, params, device)
         alpha, colour = solve_soft_edges(answer.pha, answer.fgr, proxy.shown, plate.shown, params["softEdges"])
         alpha = close_holes(alpha, proxy.shown, plate.shown, params["closeHoles"])
+        if inputs.connected("PlateM"):
+            alpha = matte.without_faint(alpha, self._certain(source, frame, inputs, device))
         alpha = matte.set_levels(alpha, params["alphaBlack"], params["alphaWhite"])
         alpha = matte.remove_islands(alpha, params["removeIslands"])
         alpha = matte.apply_masks(alpha, inputs, frame, source, notes)
@@ -124,6 +127,11 @@ class BackgroundMatte:
         light, _ = warp_plate(to_pixels(laid.light), registration, source.pixels.shape[:2])
         registered = Frame(light, ("R", "G", "B"), source.data_window, source.display_window)
         return make_proxy(registered, params["exposure"], device.torch_device), registration
+
+    def _certain(self, source: Frame, frame: int, inputs: Inputs, device: Device) -> Tensor:
+        """How far the plate is to be believed `[1,1,H,W]`."""
+        mask = laid_on("plate confidence", inputs.frame("PlateM", frame), source)
+        return torch.tensor(mask_pixels(mask, source.data_window)[..., 0], device=device.torch_device)[None, None]
 
     def _matte(
         self, proxy: Proxy, plate: Proxy, params: Params, device: Device

@@ -44,6 +44,19 @@ def test_passes_cover_the_source_at_any_size(plain):
     assert 0 <= passes.images["alpha"].min() <= passes.images["alpha"].max() <= 1
 
 
+def test_a_painted_plate_counts_less(plain):
+    """Only where its confidence is dark, over the mask's own window."""
+    inputs, passes = plain
+    painted = np.ones((30, 101, 1), np.float32)
+    painted[:, :50] = 0
+    inputs = ArrayInputs(**inputs.inputs, PlateM=picture(painted, "A", display=Window(0, 0, 101, 70)))
+    alpha = render("BackgroundMatte", 7, inputs, device(), **SETTINGS).images["alpha"]
+    before = passes.images["alpha"]
+    np.testing.assert_array_equal(alpha[:30, 50:], before[:30, 50:])
+    np.testing.assert_allclose(alpha[:30, :50], np.clip(2 * before[:30, :50] - 1, 0, 1), atol=1e-6)
+    assert (alpha < before)[:30, :50].any()
+
+
 def test_the_premultiplied_pass_is_foreground_times_alpha(plain):
     _, passes = plain
     alpha = passes.images["alpha"]

@@ -220,7 +220,7 @@ def test_only_the_main_input_needs_the_view() -> None:
 @pytest.mark.parametrize("named", ["auto", "straight", "premultiplied"])
 def test_each_input_has_its_own_association_and_alpha_that_is_a_mask_has_none(named: str) -> None:
     params = MATTE.parse({"alpha": named})
-    assert [reading(MATTE, entry, params).alpha for entry in MATTE.inputs] == [named, "auto", "auto", "auto"]
+    assert [reading(MATTE, entry, params).alpha for entry in MATTE.inputs] == [named, "auto", "auto", "auto", "auto"]
     plate = MATTE.parse({"plateAlpha": named})
     assert [reading(MATTE, entry, plate).alpha for entry in MATTE.inputs] == ["auto", named, "auto", "auto"]
     source, params = FILL.inputs[0], FILL.parse({"alpha": named})

@@ -16,6 +16,16 @@ def test_black_and_white_points():
         matte.set_levels(alpha, 0.6, 0.5)
 
 
+def test_what_is_faint_before_a_painted_plate_is_nothing():
+    alpha = torch.rand(1, 1, 8, 9, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(matte.without_faint(alpha, torch.ones_like(alpha)), alpha)
+    doubtful = matte.without_faint(alpha, torch.zeros_like(alpha))
+    assert bool((doubtful[alpha <= matte.FAINT] == 0).all())
+    assert torch.equal(matte.without_faint(torch.ones_like(alpha), torch.zeros_like(alpha)), torch.ones_like(alpha))
+    half = matte.without_faint(alpha, torch.full_like(alpha, 0.5))
+    assert bool(((doubtful <= half) & (half <= alpha)).all())
+
+
 def test_islands_go_and_the_subject_stays_whole():
     alpha = torch.zeros(1, 1, 100, 100)
     alpha[..., 20:80, 20:60] = 1
