@@ -95,6 +95,10 @@ class Device(Protocol):
         """
         ...
 
+    def as_node(self, node: str) -> Device:
+        """The device as the engine of the node with this id has it, whose weights are meant where none are named."""
+        ...
+
     def release_memory(self) -> bool:
         """Gives back what is not needed for this frame; False when nothing was left to give."""
         ...

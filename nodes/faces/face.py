@@ -17,6 +17,8 @@ from nodes.footage.picture import Kind
 
 ON, OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 TYPES = ("float", "int", "bool", "choice", "string", "file")
+# Parameters that mean something else in each node.
+OWN = ("weights", "output")
 # In bytes: channels and files may have 255, with what else stands in their names.
 LONGEST_LAYER = 200
 
@@ -145,8 +147,9 @@ class Face:
 
     `passes` are those that a frame always has, `variable` those that depend on parameters. A `temporal` node looks at
     earlier frames, one that `looks_ahead` at later ones as well, unless a parameter has one of the values under which
-    each frame stands `alone`. Where `weights_optional`, it can do without some. `module` is where its engine is, `file`
-    the face's own file, `history` what changed with each version up to this one.
+    each frame stands `alone`. Where `weights_optional`, it can do without some. `helpers` are the ids of nodes that its
+    engine asks, each with its own default weights. `module` is where its engine is, `file` the face's own file,
+    `history` what changed with each version up to this one.
     """
 
     id: str
@@ -163,6 +166,7 @@ class Face:
     looks_ahead: bool = False
     alone: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     weights_optional: bool = False
+    helpers: tuple[str, ...] = ()
     variable: tuple[Pass, ...] = ()
     file: str = ""
     history: Mapping[int, str] = field(default_factory=dict)
@@ -237,6 +241,14 @@ class Face:
     def has_option(self, option: str) -> bool:
         """Whether a parameter has this option."""
         return any(option in parameter.options for parameter in self.parameters)
+
+    def of_helper(self, helper: Face, params: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
+        """The parameters of a node that this one asks: those of the same name, which mean the same, and `settings`.
+
+        What is said of weights is said of this node's own.
+        """
+        shared = {p.name: params[p.name] for p in helper.parameters if p.name in params and p.name not in OWN}
+        return helper.parse({**shared, **settings})
 
     def parse(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value: the defaults and, over them, the checked settings. Raises ParameterError."""

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from nodes.errors import FaceError, ParameterError
+from nodes.faces import borrowing
 from nodes.faces import checks as face_checks
 from nodes.faces import common as face_common
 from nodes.faces.face import TYPES, Face, Input, Parameter, Pass
@@ -55,6 +56,7 @@ _FACE: Mapping[str, Key] = {
     "temporal": Key(chosen(True, False, "whole")),
     "alone": Key(words_by_name),
     "weights": Key(chosen("optional", "needed")),
+    "helpers": Key(at_least_one(named(r"[A-Za-z][A-Za-z0-9_.-]*", "the id of a node, such as Inpaint"))),
 }
 _OPTION = named(r"[a-z][a-z0-9-]*", "a name of small letters, such as plate")
 _NAME = named(r"[A-Za-z][A-Za-z0-9_]*", "a name of letters and digits")
@@ -123,6 +125,8 @@ def names_in(path: Path) -> set[str]:
 
 def _face(path: Path, document: Any) -> Face:
     values = _read(document, _FACE, "a face")
+    for section in borrowing.KINDS:
+        values[section] = borrowing.completed(path, section, values[section], _document)
     inputs = tuple(_all(values["inputs"], Input, _INPUT, "input"))
     passes = tuple(_all(values["passes"], Pass, _PASS, "pass"))
     own = _all(values["parameters"], Parameter, _PARAMETER, "parameter")
@@ -142,6 +146,7 @@ def _face(path: Path, document: Any) -> Face:
         looks_ahead=values.get("temporal") == "whole",
         alone=values.get("alone", {}),
         weights_optional=values.get("weights") == "optional",
+        helpers=values.get("helpers", ()),
         variable=tuple(entry for entry in passes if entry.each),
         history=values.get("history", {}),
         file=str(path),

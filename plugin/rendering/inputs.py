@@ -14,8 +14,12 @@ from nodes.footage.reader import Footage
 from nodes.opening import reading, split_layer
 
 
-def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]) -> dict[str, Footage]:
+def open_footage(
+    face: Face, named: Mapping[str, str], params: Mapping[str, Any], awaited: Collection[str] = ()
+) -> dict[str, Footage]:
     """The footage of each input, by the input's name. `named` maps options (`source`, `plate`) to `FILE[:LAYER]`.
+
+    `awaited` are options of inputs that are made before the render begins.
 
     Raises ParameterError for an input that the node has not or that is missing, FootageError where there are no files.
     """
@@ -28,7 +32,7 @@ def open_footage(face: Face, named: Mapping[str, str], params: Mapping[str, Any]
         if option not in known:
             raise ParameterError(f"{face.command} has no input --{option}: it has --{', --'.join(known)}")
     for entry in face.inputs:
-        if not entry.optional and entry.option not in given:
+        if not entry.optional and entry.option not in given and entry.option not in awaited:
             raise ParameterError(f"{face.command} needs --{entry.option}: {entry.hint[0].lower()}{entry.hint[1:]}")
     names = [known[option].name for option in given]
     footage = {}

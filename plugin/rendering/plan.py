@@ -70,7 +70,10 @@ def plan(request: Request, awaited: Collection[str] = ()) -> Plan:
     if (frame := _one_picture(request, face)) is not None:
         request, params["stillSource"] = dataclasses.replace(request, frames=str(frame)), True
     compression.parse(request.compression)
-    views = [(one, out, open_footage(face, request.footage, one)) for one, out in _views(request, face, params)]
+    views = [
+        (one, out, open_footage(face, request.footage, one, awaited))
+        for one, out in _views(request, face, params, awaited)
+    ]
     chosen = used_weights.planned(face, params)
     shots = tuple(_shot(request, face, one, out, footage, chosen) for one, out, footage in views)
     for shot in shots:
@@ -89,14 +92,18 @@ def _one_picture(request: Request, face: Face) -> int | None:
     return found.frame if found is not None and found.others else None
 
 
-def _views(request: Request, face: Face, params: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], FileSequence]]:
+def _views(
+    request: Request, face: Face, params: Mapping[str, Any], awaited: Collection[str]
+) -> Iterator[tuple[Mapping[str, Any], FileSequence]]:
     """Parameters and files of each view that is rendered: one, or all of the source where the files name them."""
     out = FileSequence.parse(request.out)
     if not out.has_view:
         yield params, out
         return
     views = (
-        [params["view"]] if params["view"] else open_footage(face, request.footage, params)[face.inputs[0].name].views()
+        [params["view"]]
+        if params["view"]
+        else open_footage(face, request.footage, params, awaited)[face.inputs[0].name].views()
     )
     if not views:
         raise ParameterError(f"{request.out} has a place for the view, but the source has no views: leave out %V")

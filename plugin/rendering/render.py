@@ -176,8 +176,8 @@ class ShotRender:
     def _as_computed(self, frame: int, passes: Passes) -> Shot:
         """The shot with the weights that the worker used: the files' metadata never names others."""
         used = used_weights.digest(passes.weights)
-        if not used or used == self.shot.weights:
-            return self.shot
+        if set(used.split()) <= set(self.shot.weights.split()):
+            return self.shot  # a frame may need but some of them
         if used not in self._other_weights:
             self._other_weights.add(used)
             for info in passes.weights:

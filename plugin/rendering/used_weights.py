@@ -7,16 +7,25 @@ from typing import Any
 
 from models import weights
 from models.weights import WeightsError, WeightsFacts, registry
+from nodes import catalogue
 from nodes.faces.face import Face
 from nodes.selecting import select, selection
 
 
 def planned(face: Face, params: Mapping[str, Any]) -> tuple[WeightsFacts, ...]:
-    """The weights that the parameters ask for, both halves where they come in two; none for a node without weights.
+    """The weights that the parameters ask for, both halves where they come in two, and those of nodes that it asks;
+    none for a node without weights.
 
     Raises WeightsError that says what to run if they are not on this machine, unless the node can do without, and
     ParameterError if they are not what the parameters ask for.
     """
+    found = list(_own(face, params))
+    for helper in map(catalogue.find, face.helpers):
+        found += _own(helper, face.of_helper(helper, params))
+    return tuple({one.sha256: one for one in found}.values())
+
+
+def _own(face: Face, params: Mapping[str, Any]) -> tuple[WeightsFacts, ...]:
     text = str(params["weights"])
     if not text.strip() and not registry.knows_node(face.id):
         return ()

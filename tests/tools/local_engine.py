@@ -119,6 +119,9 @@ class LocalDevice:
         name = network if isinstance(network, str) else network[0]
         return WeightsRef(Path(weights or "fill"), weights or "fill", "0" * 64, "file", name, self.options)
 
+    def as_node(self, node: str) -> LocalDevice:
+        return self
+
     def release_memory(self) -> bool:
         self.released += 1
         return False

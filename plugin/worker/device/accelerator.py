@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import gc
@@ -16,6 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from models import weights as registry
 from models.weights import WeightsFacts, WeightsRef
+from nodes import catalogue
 from nodes.engine import Params
 from nodes.faces.face import Face
 from nodes.selecting import check_fit, select
@@ -180,6 +182,12 @@ class JobDevice:
     def weights_used(self) -> tuple[WeightsFacts, ...]:
         """The weights this job has found so far, each once, in the order of asking."""
         return tuple(ref.facts for ref in {ref.path: ref for ref in self._answers.values()}.values())
+
+    def as_node(self, node: str) -> JobDevice:
+        """The same device and job; what is found and used there is this job's."""
+        other = copy.copy(self)
+        other._face = catalogue.find(node)
+        return other
 
     def release_memory(self) -> bool:
         return self._accelerator.release(self._used)

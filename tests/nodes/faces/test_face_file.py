@@ -59,7 +59,31 @@ def test_the_good_one_is_a_face(tmp_path):
     assert [p.name for p in face.variable] == ["class"]
 
 
+def test_what_stands_in_another_face_is_said_once(tmp_path):
+    """Of a face beside it, or of the house; what is said besides goes before."""
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(GOOD), "utf-8")
+    document = changed(("parameters", 0), {"of": "other", "name": "size", "default": 7})
+    document["inputs"][1] = {"of": "inpaint", "name": "Mask", "label": "Shape"}
+    document["passes"][0] = {"of": "other", "name": "picture"}
+    document |= {"helpers": ["Inpaint"]}
+    face = load(tmp_path, document)
+    size, mask = face.parameter("size"), face.input("Mask")
+    assert (size.default, size.maximum, size.hint) == (7, 9, "x.")
+    assert (mask.label, mask.option, mask.kind, mask.alpha_of) == ("Shape", "mask", "mask", "Source")
+    assert face.passes[0].channels == ("R", "G", "B")
+    assert face.helpers == ("Inpaint",)
+
+
 WRONG = [
+    (
+        ("parameters", 0),
+        {"of": "inpaint", "name": "size"},
+        r"parameter 'size': there is none of that name in inpaint\.yaml",
+    ),
+    (("parameters", 0), {"of": "nobody", "name": "size"}, "parameter 'size': 'of' must be a face beside this one"),
+    (("passes", 0), {"of": "../inpaint", "name": "clean"}, r"pass 'clean': 'of' must be .*, not \.\./inpaint"),
+    (("inputs", 1), {"of": ["inpaint"], "name": "Mask"}, "input 'Mask': 'of' must be .*, not a list of 1"),
+    (("helpers",), [], "'helpers' must be a list"),
     (("id",), None, "a face lacks 'id'"),
     (("inputs",), None, "a face lacks 'inputs'"),
     (("passes",), None, "a face lacks 'passes'"),
