@@ -19,6 +19,7 @@ from plugin.cli.words import SHELL, say_error
 COMMANDS = {
     "render": ("plugin.cli.render", "render the passes of a shot"),
     "remove": ("plugin.cli.remove", "find wires, markers or stands and fill in what was behind them"),
+    "key": ("plugin.cli.key", "pull a matte of what is inside a loose shape, without a clean plate"),
     "learn": ("plugin.cli.learn", "teach a network one shot from key frames"),
     "nodes": ("plugin.cli.nodes", "list the nodes and their parameters"),
     "weights": ("plugin.cli.weights", "list, import, fetch and check trained weights"),

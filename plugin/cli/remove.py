@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import os
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from nodes import catalogue
-from nodes.errors import ParameterError
-from nodes.footage.files.sequence import Sequence as FileSequence
-from nodes.footage.reader import Footage
 from plugin.cli import render
-from plugin.rendering.course import one_course
-from plugin.rendering.plan import Plan, Request, plan
-from plugin.rendering.safety import Guard
+from plugin.cli.chained import files_beside, named_beside, render_chained
+from plugin.rendering.plan import Request
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
 FIND, FILL = "segment", "inpaint"
@@ -56,21 +49,12 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    masks = options.mask_out or mask_pattern(options.out)
-    if os.path.abspath(masks) == os.path.abspath(options.out):
-        raise ParameterError(f"--mask-out {masks} is also --out: choose another name for the masks")
-    return render_both(*requests_of(options, masks), options.json)
+    return render_both(*requests_of(options, files_beside(options.out, options.mask_out, "mask")), options.json)
 
 
 def render_both(find: Request, fill: Request, as_json: bool) -> int:
     """Renders the masks that `find` asks for and, with them, what `fill` does; the exit status."""
-    finding = plan(find)
-    _refuse_outputs(plan(fill, awaited=["mask"]), find.out)
-    with one_course(2):
-        status = render.render_plan(finding, as_json)
-        # Where a mask could not be made its frame fails here as well, and alone.
-        filled = dataclasses.replace(fill, footage={**fill.footage, "mask": find.out})
-        return render.render_plan(plan(filled), as_json) or status
+    return render_chained(find, fill, "mask", as_json)
 
 
 def requests_of(options: argparse.Namespace, masks: str) -> tuple[Request, Request]:
@@ -98,18 +82,6 @@ def removal(source: str, out: str, both: Mapping[str, Any]) -> tuple[Request, Re
     )
 
 
-def _refuse_outputs(fill: Plan, masks: str) -> None:
-    """Checks the result's files before the first mask is written. Raises ParameterError."""
-    for shot in fill.shots:
-        paths = [path for frame in shot.frames for path in shot.paths(frame)]
-        Guard("--out", {"--mask-out": Footage(masks)}).refuse(paths)
-        shot.guard.refuse_foreign(*paths)
-
-
 def mask_pattern(out: str) -> str:
-    """Where the masks of a result go: clean/shot.####.exr has clean/mask_shot.####.exr.
-
-    Raises FootageError where `out` is no pattern.
-    """
-    pattern = PurePath(FileSequence.parse(out).pattern.replace("%P", "mask"))
-    return str(pattern.with_name(f"mask_{pattern.name}"))
+    """Where the masks of a result go. Raises FootageError where `out` is no pattern."""
+    return named_beside(out, "mask")

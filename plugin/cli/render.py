@@ -107,12 +107,16 @@ def render_plan(planned: Plan, as_json: bool) -> int:
 def request_of(options: argparse.Namespace) -> Request:
     """What the command line asks for. Raises ParameterError."""
     _refuse_taken_options(catalogue.find(options.node), vars(options))
-    given = {
-        name.removeprefix(FOOTAGE): value for name, value in vars(options).items() if name.startswith(FOOTAGE) and value
-    }
     settings = parameters_of(options.set)
     settings |= shorthands_of(options, catalogue.find(options.node), settings)
-    return Request(options.node, given, options.out, options.frames, settings, **writing_of(options))
+    return Request(options.node, footage_of(options), options.out, options.frames, settings, **writing_of(options))
+
+
+def footage_of(options: argparse.Namespace) -> dict[str, str]:
+    """The inputs that are named, by their options."""
+    return {
+        name.removeprefix(FOOTAGE): value for name, value in vars(options).items() if name.startswith(FOOTAGE) and value
+    }
 
 
 def writing_of(options: argparse.Namespace) -> dict[str, Any]:

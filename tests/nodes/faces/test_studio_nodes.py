@@ -27,7 +27,7 @@ from plugin.ofx import generate
 MANUAL = (Path(__file__).resolve().parents[3] / "CONTRIBUTING.md").read_text("utf-8")
 SECTION = MANUAL[MANUAL.index("## Adding a node") : MANUAL.index("## The OpenFX adapter and")]
 FACE, ENGINE = (found.group(1) for found in re.finditer(r"```(?:yaml|python)\n(.*?)```", SECTION, re.S))
-OURS = {"background-matte", "video-matte", "inpaint", "segment", "learned"}
+OURS = {"background-matte", "video-matte", "inpaint", "segment", "learned", "key-without-plate"}
 
 # What a studio's engine can get wrong, and what is said about it.
 ENGINES = {
