@@ -11,6 +11,7 @@ PREFIX = "org.cleanplate."
 BY_HAND = ("SettingsOpened", "AutoConnect", "AddUndoRedoCommand")
 GROUPS = {
     "Clean-plate Key": "groups.CleanPlateKey",
+    "Key Without a Plate": "groups.KeyWithoutPlate",
     "Learn": "groups.Learn",
     "Remove Markers and Wires": "groups.RemoveMarkers",
     "Rig Removal": "groups.RigRemoval",

@@ -20,6 +20,7 @@ from nodes.errors import CleanplateError
 from plugin.cli import main
 
 SCRIPTS = {"CleanplateKey.py", "CleanplateKey.png", "CleanplateRigRemoval.py", "CleanplateRigRemoval.png"}
+SCRIPTS |= {"CleanplateKeyWithoutPlate.py", "CleanplateKeyWithoutPlate.png"}
 SCRIPTS |= {"CleanplateRemoveMarkers.py", "CleanplateRemoveMarkers.png"}
 SCRIPTS |= {"CleanplateLearn.py", "CleanplateLearn.png", "cleanplate_learn_panel.py", "cleanplate_learning.py"}
 SCRIPTS |= {"cleanplate_footage.py", "cleanplate_process.py", "cleanplate_writing.py"}

@@ -103,7 +103,7 @@ def test_the_groups_are_built(natron, monkeypatch):  # noqa: F811
     found, _ = natron.run()
     groups = ["RigRemoval"] if "org.cleanplate.Inpaint" in found["plugins"] else []
     if "net.sf.openfx.MergePlugin" in found["plugins"]:
-        groups.append("CleanPlateKey")
+        groups += ["CleanPlateKey", "KeyWithoutPlate"]
     if not groups:
         pytest.skip("this Natron has neither Merge nor the Inpaint node")
     for name in groups:

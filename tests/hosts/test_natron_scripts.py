@@ -90,6 +90,7 @@ class FakeApp:
     ("script", "shown"),
     [
         ("CleanplateKey", {"BackgroundMatte": "SHOWN"}),
+        ("CleanplateKeyWithoutPlate", {"KeyWithoutPlate": "SHOWN"}),
         ("CleanplateRigRemoval", {"Inpaint": "SHOWN"}),
         ("CleanplateLearn", {"Learned": "SHOWN"}),
         ("CleanplateRemoveMarkers", {"Segment": "FOUND", "Inpaint": "FILLED"}),
@@ -146,6 +147,7 @@ def test_the_menu_has_every_node_and_group(monkeypatch):
         "Cleanplate/Background Matte",
         "Cleanplate/Video Matte",
         "Cleanplate/Groups/Clean-plate Key",
+        "Cleanplate/Groups/Key Without a Plate",
         "Cleanplate/Groups/Learn",
         "Cleanplate/Groups/Remove Markers and Wires",
         "Cleanplate/Groups/Rig Removal",

@@ -243,7 +243,7 @@ def test_groups_come_in_the_order_artists_expect(bundle, profile):  # noqa: F811
         for name in _faces():
             described = host.plugin(name).describe_in(GENERAL).params.params
             groups = [p.properties["OfxPropLabel"] for p in described.values() if p.type == "OfxParamTypeGroup"]
-            assert groups[0] in ("Model", "Mask"), name
+            assert groups[0] in ("Model", "Mask", "Rough shape"), name
             assert groups[-4:] == ["Colour", "Input", "Output", "Advanced"], name
             (page,) = [p for p in described.values() if p.type == "OfxParamTypePage"]
             on_page = page.properties["OfxParamPropPageChild"]

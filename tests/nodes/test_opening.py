@@ -222,7 +222,7 @@ def test_each_input_has_its_own_association_and_alpha_that_is_a_mask_has_none(na
     params = MATTE.parse({"alpha": named})
     assert [reading(MATTE, entry, params).alpha for entry in MATTE.inputs] == [named, "auto", "auto", "auto", "auto"]
     plate = MATTE.parse({"plateAlpha": named})
-    assert [reading(MATTE, entry, plate).alpha for entry in MATTE.inputs] == ["auto", named, "auto", "auto"]
+    assert [reading(MATTE, entry, plate).alpha for entry in MATTE.inputs] == ["auto", named, "auto", "auto", "auto"]
     source, params = FILL.inputs[0], FILL.parse({"alpha": named})
     assert reading(FILL, source, params, ["Source", "Mask"]).alpha == named
     assert reading(FILL, source, params, ["Source"]).alpha == "premultiplied"

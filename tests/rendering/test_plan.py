@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nodes.errors import ParameterError
+from nodes import catalogue
+from nodes.errors import CleanplateError, ParameterError
 from nodes.footage.frame import Frame
 from nodes.footage.window import Window
 from nodes.footage.writer import write_frame
+from plugin.rendering import used_weights
 from plugin.rendering.plan import Plan, Request, plan
 
 
@@ -52,3 +54,17 @@ def test_a_file_that_is_called_like_a_choice_decides_nothing(tmp_path: Path, mon
     before = fill(tmp_path, "RGBA").shot.key(1001)
     (tmp_path / "smooth").write_text("a file of the artist's")
     assert fill(tmp_path, "RGBA").shot.key(1001) == before
+
+
+def test_the_weights_of_nodes_that_are_asked_are_planned_too() -> None:
+    """Each with its own default: what is said of weights is said of the node's own."""
+    face = catalogue.find("key-without-plate")
+
+    def names(**settings: str) -> list[str]:
+        return [ref.name for ref in used_weights.planned(face, face.parse(settings))]
+
+    assert names() == ["bgmv2_mobilenetv2", "inpaint_detail"]
+    assert names(weights="bgmv2_mobilenetv2", model="lama detail") == ["bgmv2_mobilenetv2", "inpaint_detail"]
+    assert names(model="smooth") == ["bgmv2_mobilenetv2"]
+    with pytest.raises(CleanplateError, match="inpaint_detail"):
+        names(weights="inpaint_detail")

@@ -167,20 +167,6 @@ def test_a_file_replaced_while_the_worker_runs_counts_from_the_next_frame_on(
     assert bias(job(accelerator)) != first
 
 
-def test_the_weights_of_nodes_that_are_asked_are_planned_too() -> None:
-    """Each with its own default: what is said of weights is said of the node's own."""
-    face = catalogue.find("key-without-plate")
-
-    def names(**settings: str) -> list[str]:
-        return [ref.name for ref in used_weights.planned(face, face.parse(settings))]
-
-    assert names() == ["bgmv2_mobilenetv2", "inpaint_detail"]
-    assert names(weights="bgmv2_mobilenetv2", model="lama detail") == ["bgmv2_mobilenetv2", "inpaint_detail"]
-    assert names(model="smooth") == ["bgmv2_mobilenetv2"]
-    with pytest.raises(ParameterError, match="inpaint_detail"):
-        names(weights="inpaint_detail")
-
-
 def test_what_is_planned_before_the_worker_is_asked(tmp_path: Path) -> None:
     face = catalogue.find("background-matte")
     with pytest.raises(WeightsError, match=r"^BackgroundMatte has no weights for backbone resnet50 on this machine; "):
