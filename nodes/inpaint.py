@@ -11,7 +11,7 @@ from nodes.aligning.grid import Floats
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.filling import grain
 from nodes.filling.fill import make_filler
-from nodes.filling.filled import ELSEWHERE, HERE, Filled
+from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled
 from nodes.filling.mask import Hole
 from nodes.filling.modes import MODES
 from nodes.filling.regions import ring_of
@@ -63,6 +63,8 @@ class _Result:
         self.patch = np.zeros((*shape, 4), np.float32)
         self.patch[..., :3] = stored(np.zeros((1, 1, 3), np.float32), source)  # no light
         self.origin = np.zeros((*shape, 3), np.float32)
+        self.found = np.zeros((*shape, 3), np.float32)
+        self.confidence = np.ones((*shape, 1), np.float32)
         self.notes: list[str] = []
         self.painted_here = self.painted_elsewhere = False
 
@@ -83,6 +85,10 @@ class _Result:
         self.filled[where] = weight
         self.patch[where] = np.concatenate([multiplied(new, weight, source.colour), weight], axis=2)
         self.origin[where] = filled.origin * weight
+        real = filled.origin[..., REVEALED:]
+        elsewhere = np.concatenate([np.zeros_like(filled.origin[..., :REVEALED]), real], axis=2)
+        self.found[where] = (elsewhere if filled.found is None else filled.found) * weight
+        self.confidence[where] = 1 - weight + weight * (real if filled.trust is None else filled.trust[..., None])
         self.painted_here |= bool(filled.origin[..., HERE].any())
         self.painted_elsewhere |= bool(filled.origin[..., ELSEWHERE].any())
 
@@ -101,7 +107,14 @@ class _Result:
         return grain.grained(filled.light, plate, filled.grain, amount, hole.box, self.look.frame)
 
     def images(self) -> dict[str, Pixels]:
-        return {"clean": self.clean, "filled": self.filled, "patch": self.patch, "origin": self.origin}
+        return {
+            "clean": self.clean,
+            "filled": self.filled,
+            "patch": self.patch,
+            "origin": self.origin,
+            "found": self.found,
+            "confidence": self.confidence,
+        }
 
 
 def engine() -> Any:

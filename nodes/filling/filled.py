@@ -23,13 +23,17 @@ class Filled:
     """New light `[h,w,3]` for a hole's box; the share `[h,w,3]` of it painted in this frame, painted elsewhere and
     revealed by other frames; and the share `[h,w]` of the plate's grain, as a variance, that it has.
 
-    `measured` is the shot's grain as seen by comparing frames, where they were compared.
+    `found` `[h,w,3]` says which share is real and from frames before, after, or elsewhere, and `trust` `[h,w]` how far
+    it can be relied on; without them what is real is from elsewhere, and is trusted. `measured` is the shot's grain as
+    seen by comparing frames, where they were compared.
     """
 
     light: Floats
     origin: Floats
     grain: Floats
     measured: tuple[Grain, ...] = ()
+    found: Floats | None = None
+    trust: Floats | None = None
 
 
 def paint_rest(look: Look, hole: Hole, have: Seen, origin: Floats, shot: HoledShot, filler: Filler) -> Filled:

@@ -121,6 +121,8 @@ def test_passes(filled):
         "filled": (60, 80, 1),
         "patch": (60, 80, 4),
         "origin": (60, 80, 3),
+        "found": (60, 80, 3),
+        "confidence": (60, 80, 1),
     }
     assert all(image.dtype == np.float32 for image in passes.images.values())
     assert (passes.images["clean"][..., 3] == 1).all()
@@ -131,6 +133,8 @@ def test_passes(filled):
         patch[..., :3] + source * (1 - patch[..., 3:]), passes.images["clean"][..., :3], atol=1e-6
     )
     np.testing.assert_array_equal(passes.images["origin"][..., :1], passes.images["filled"])
+    np.testing.assert_array_equal(passes.images["confidence"], 1 - passes.images["filled"])  # all of it is painted
+    assert not passes.images["found"].any()
 
 
 def test_the_same_frame_gives_the_same_bits(filled):

@@ -26,36 +26,39 @@ LEVEL_SIGMA = 20.0
 CERTAIN = 0.02
 LARGEST_GAIN = 4.0
 FILTER = 3
+# How many frames away something is trusted half as much, and by how much (of 0..1) what is seen from both sides differs
+# that is trusted as little.
+LONG_AGO, DOUBTFUL = 24.0, 0.1
 
 
 class Piece(NamedTuple):
-    """Where (`mask` `[h,w]`) the places `[h,w,2]` of a frame are shown, and whether it is one before or after."""
+    """Where (`mask` `[h,w]`) the places `[h,w,2]` of a frame are shown, whether it is one before or after, and how many
+    frames away."""
 
     view: MotionView
     before: bool
+    number: int
     mask: Mask
     places: Way
 
 
 def pieces(met: Met, window: Window) -> list[Piece]:
-    """What is shown of what both sides have: the frame nearer in time, of two as near that before."""
-    shown = [side.which.astype(np.int32) for side in (met.before, met.after)]
-    far = np.iinfo(np.int32).max
-    distance = [np.where(which == NOWHERE, far, which) for which in shown]
-    first = (shown[0] != NOWHERE) & (distance[0] <= distance[1])
-    found = _pieces_of(met.before, first, True, window)
-    return found + _pieces_of(met.after, (shown[1] != NOWHERE) & ~first, False, window)
+    """What is shown of a hole over `window`: the frame nearer in time, of two as near that before."""
+    nowhere = np.iinfo(np.int16).max
+    before, after = (np.where(side.which == NOWHERE, nowhere, side.which) for side in (met.before, met.after))
+    first = (before != nowhere) & (before <= after)
+    sides = (met.before, True, first), (met.after, False, ~first)
+    return [piece for side, is_before, mask in sides for piece in _pieces_of(side, is_before, mask, window)]
 
 
-def _pieces_of(side: ShownSide, wanted: Mask, before: bool, window: Window) -> list[Piece]:
+def _pieces_of(side: ShownSide, before: bool, wanted: Mask, window: Window) -> list[Piece]:
+    corner = Window(0, 0, window.width, window.height)
     found = []
-    for number in np.unique(side.which[wanted]):
+    for number in np.unique(side.which[wanted & (side.which != NOWHERE)]):
         station = side.revealed.walk.station(int(number))
         assert station is not None
-        corner = Window(0, 0, window.width, window.height)
-        found.append(
-            Piece(station.view, before, wanted & (side.which == number), at(station.places, corner, side.asked))
-        )
+        places = at(station.places, corner, side.asked)
+        found.append(Piece(station.view, before, station.number, wanted & (side.which == number), places))
     return found
 
 
@@ -76,26 +79,37 @@ def gain_for(own: MotionView, piece: Piece, window: Window) -> Floats:
     return np.asarray(np.clip(above / np.maximum(below, 1e-9), 1 / LARGEST_GAIN, LARGEST_GAIN), np.float32)
 
 
+class Gathered(NamedTuple):
+    """What other frames show of full pixels; where `found` `[h,w,3]`: before, after, elsewhere; and how far each is to
+    be trusted, `[h,w]`, 0..1."""
+
+    seen: Seen
+    found: Floats
+    trust: Floats
+
+
 def gather(
-    found: list[tuple[Piece, Floats]],
+    shown: list[tuple[Piece, Floats]],
+    differ: Floats,
     window: Window,
     shrink: int,
     box: Window,
     light_around: Callable[[int, Window], Band],
-) -> tuple[Seen, Floats]:
-    """What the pieces, which cover small `window`, each with its gain, show of the full `box`; and the share `[h,w,2]`
-    of it that comes from before, and from after."""
+) -> Gathered:
+    """What the pieces, which cover small `window`, each with its gain, show of the full `box`. `differ` `[h,w]`, 0..1,
+    says how little the frames before and after look alike."""
     light = np.zeros((box.height, box.width, 3), np.float32)
     where = np.zeros((box.height, box.width), bool)
-    sides = np.zeros((box.height, box.width, 2), np.float32)
-    for piece, gain in found:
+    found, trust = np.zeros_like(light), np.zeros(where.shape, np.float32)
+    alike = np.exp(-differ / np.float32(DOUBTFUL))
+    for piece, gain in shown:
         small = widened(bounds(piece.mask, window), 1, window)
         full = full_window(small, shrink)
         shared = full.intersect(box)
         if shared.empty:
             continue
         inside = shared.slices_in(full)
-        mask = part(piece.mask, window, small).repeat(shrink, 0).repeat(shrink, 1)[inside]
+        mask = _each_as_full(part(piece.mask, window, small), shrink)[inside]
         if not mask.any():
             continue
         places = full_places(part(piece.places, window, small), small, shrink)[inside]
@@ -104,9 +118,16 @@ def gather(
         gains = cv2.resize(part(gain, window, small), (full.width, full.height), interpolation=cv2.INTER_LINEAR)
         lit, new = seen * gains[inside], mask & real
         here = shared.slices_in(box)
-        light[here][new], sides[here][..., 0 if piece.before else 1][new] = lit[new], 1
+        light[here][new], found[here][..., 0 if piece.before else 1][new] = lit[new], 1
+        trust[here][new] = _each_as_full(part(alike, window, small), shrink)[inside][new] / (
+            1 + piece.number / LONG_AGO
+        )
         where[here] |= new
-    return Seen(light, where, np.where(where, np.float32(KEPT_GRAIN), np.float32(0))), sides
+    return Gathered(Seen(light, where, np.where(where, np.float32(KEPT_GRAIN), np.float32(0))), found, trust)
+
+
+def _each_as_full(image: Any, shrink: int) -> Any:
+    return image.repeat(shrink, 0).repeat(shrink, 1)
 
 
 def sampled(band: Band, places: Way) -> tuple[Floats, Mask]:

@@ -31,6 +31,8 @@ AROUND = 16
 FADE = 0.25
 # Pixels from the nearest real one up to which what is missing is a speck, which its surroundings fill.
 SPECK = 4.0
+# How far what a perspective shows is trusted.
+BY_PERSPECTIVE = 0.5
 FILLED_WITH = (
     *("context", "samples", "reach", "referenceEvery", "model", "weights"),
     *("workingSize", "exposure", "precision", "execution"),
@@ -38,20 +40,27 @@ FILLED_WITH = (
 
 
 class _Patch(NamedTuple):
-    """What a hole's box has so far, and its share `[h,w,3]` painted here, painted elsewhere and real."""
+    """What a hole's box has so far: its share `[h,w,3]` painted here, painted elsewhere and real, where that was found,
+    and how far it is trusted."""
 
     seen: Seen
     origin: Floats
+    found: Floats
+    trust: Floats
 
-    def with_more(self, more: Seen, kind: Floats, wanted: Mask) -> _Patch:
+    def with_more(self, more: _Patch, wanted: Mask) -> _Patch:
         """With `more` where nothing was so far."""
-        new = wanted & more.where & ~self.seen.where
+        new = wanted & more.seen.where & ~self.seen.where
         seen = Seen(
-            np.where(new[..., None], more.light, self.seen.light),
+            np.where(new[..., None], more.seen.light, self.seen.light),
             self.seen.where | new,
-            np.where(new, more.grain, self.seen.grain),
+            np.where(new, more.seen.grain, self.seen.grain),
         )
-        return _Patch(seen, np.where(new[..., None], kind, self.origin))
+        origin, found = (
+            np.where(new[..., None], theirs, ours)
+            for theirs, ours in ((more.origin, self.origin), (more.found, self.found))
+        )
+        return _Patch(seen, origin, found, np.where(new, more.trust, self.trust))
 
 
 class _Carried:
@@ -75,8 +84,9 @@ class _Carried:
         patches = []
         for one in self.look.holes:
             self.land.shot.inputs.check_cancelled()
-            seen, _ = gather(found, self.window, self.shrink, one.box, self.land.light_around)
-            patches.append(_without_specks(_Patch(seen, origin_of(REVEALED, seen.where)), one, self.shrink))
+            got = gather(found, met.differ, self.window, self.shrink, one.box, self.land.light_around)
+            patch = _Patch(got.seen, origin_of(REVEALED, got.seen.where), got.found, got.trust)
+            patches.append(_without_specks(patch, one, self.shrink))
         return patches
 
     def from_reference(self, reference: Completed, box: Window) -> tuple[Seen, Floats] | None:
@@ -133,7 +143,9 @@ def _without_specks(patch: _Patch, hole: Hole, shrink: int) -> _Patch:
     if not specks.any():
         return patch
     smooth = decode(membrane(encode(patch.seen.light, "srgb"), patch.seen.where), "srgb")
-    return patch.with_more(Seen(smooth, specks, np.zeros_like(patch.seen.grain)), origin_of(HERE, specks), left)
+    empty = _empty(hole.box)
+    closed = empty._replace(seen=Seen(smooth, specks, empty.seen.grain), origin=origin_of(HERE, specks))
+    return patch.with_more(closed, left)
 
 
 def _whole(hole: Hole, patch: _Patch) -> bool:
@@ -141,9 +153,14 @@ def _whole(hole: Hole, patch: _Patch) -> bool:
 
 
 def _finished(look: Look, hole: Hole, patch: _Patch | None, shot: HoledShot, filler: Filler) -> Filled:
-    have = nothing(hole.box) if patch is None else patch.seen
-    origin = np.zeros((hole.box.height, hole.box.width, 3), np.float32) if patch is None else patch.origin
-    return paint_rest(look, hole, have, origin, shot, filler)
+    patch = patch or _empty(hole.box)
+    filled = paint_rest(look, hole, patch.seen, patch.origin, shot, filler)
+    return replace(filled, found=patch.found, trust=patch.trust)
+
+
+def _empty(box: Window) -> _Patch:
+    seen = nothing(box)
+    return _Patch(seen, np.zeros_like(seen.light), np.zeros_like(seen.light), np.zeros_like(seen.grain))
 
 
 def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
@@ -163,8 +180,10 @@ def _as_reference(look: Look, patches: list[_Patch], shot: HoledShot, filler: Fi
     for hole, patch in zip(look.holes, patches, strict=True):
         where = hole.box.slices_in(shown.window)
         laid = Seen(shown.light[where], shown.known[where] & hole.support, shown.grain[where])
-        patch = patch.with_more(laid, origin_of(REVEALED, laid.where), hole.support)
-        filled = paint_rest(look, hole, patch.seen, patch.origin, shot, filler)
+        elsewhere = origin_of(REVEALED, laid.where)
+        trust = np.float32(BY_PERSPECTIVE) * laid.where
+        patch = patch.with_more(_Patch(laid, elsewhere, elsewhere, trust), hole.support)
+        filled = _finished(look, hole, patch, shot, filler)
         painted = hole.support & ~patch.seen.where
         fills.append(replace(filled, origin=np.where(painted[..., None], origin_of(ELSEWHERE, painted), filled.origin)))
     return fills
@@ -230,4 +249,7 @@ def _held(carried: _Carried, hole: Hole, patch: _Patch, references: list[tuple[f
         origin[..., REVEALED] += weight * kinds[..., 1]
     scale = np.where(total > 0, total, 1).astype(np.float32)
     seen = Seen(light / scale[..., None], total > 0, np.divide(grain, np.square(scale)))
-    return patch.with_more(seen, origin / scale[..., None], hole.support)
+    elsewhere = np.divide(origin, scale[..., None])
+    real = elsewhere * np.array([0, 0, 1], np.float32)
+    held = _Patch(seen, elsewhere, real, np.float32(BY_PERSPECTIVE) * real[..., REVEALED])
+    return patch.with_more(held, hole.support)

@@ -56,6 +56,20 @@ def test_depth_is_followed_where_one_perspective_cannot():
     assert passes.notes == []
 
 
+def test_it_says_where_pixels_come_from_and_how_far_to_trust_them():
+    images = inpaint(DEEP, 6, feather=2.0).images
+    filled, found, confidence = (images[name] for name in ("filled", "found", "confidence"))
+    np.testing.assert_allclose(found.sum(-1), images["origin"][..., 2], atol=1e-6)
+    np.testing.assert_allclose(images["origin"].sum(-1), filled[..., 0], atol=1e-6)
+    assert [bool(one.any()) for one in np.moveaxis(found, -1, 0)] == [True, True, False]
+    assert (confidence[filled == 0] == 1).all()
+    real = (images["origin"][..., 2] == 1)[..., None]
+    assert ((confidence > 0) & (confidence < 1))[real].all()
+    nowhere = DeepShot(hole=lambda at: (70, 30), speed=0.0)
+    painted = inpaint(nowhere, 1).images
+    assert (painted["confidence"][painted["filled"] == 1] == 0).all()
+
+
 def test_every_other_pixel_stays_as_it_is():
     passes = inpaint(DEEP, 6, feather=3.0)
     outside = passes.images["filled"][..., 0] == 0
