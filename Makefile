@@ -29,7 +29,7 @@ bench: $(STAMP) plugin
 	$(VENV)/bin/python -m plugin.measuring.bench
 	$(VENV)/bin/python -m plugin.measuring.bench_networks
 	$(VENV)/bin/python -m plugin.measuring.bench_host
-	$(VENV)/bin/python -m plugin.measuring.quality --minutes 3 --pictures $(PICTURES)
+	$(VENV)/bin/python -m plugin.measuring.quality --minutes 1 --pictures $(PICTURES)
 
 quality: $(STAMP)
 	$(VENV)/bin/python -m plugin.measuring.quality --pictures $(PICTURES)
