@@ -1,6 +1,7 @@
 """`make quality`: how good the bundled weights are, beside what needs none, on fixed scenes that no training has seen.
 
 python -m plugin.measuring.quality [--nodes background-matte,inpaint] [--pictures FOLDER] [--weights NODE=FILE]
+python -m plugin.measuring.quality --nodes removal [--clip FILM]
 python -m plugin.measuring.quality --nodes learned [--minutes 3] [--fifth-key] [--uhd] [--subject PNG] [--clip FILM]
 
 The README's table is what this prints.
@@ -16,15 +17,18 @@ from functools import partial
 from pathlib import Path
 
 from models.weights import registry
-from plugin.measuring import quality_fills, quality_learned, quality_masks, quality_mattes
+from plugin.measuring import quality_fills, quality_learned, quality_masks, quality_mattes, quality_removal
 from plugin.measuring.learning import Budget
 from plugin.measuring.quality_table import Table
 
+# A way of Inpaint, with weights or without.
+REMOVAL = "removal"
 Tables = Mapping[str, Callable[[Sequence[Path]], Table]]
 TABLES: Tables = {
     "background-matte": quality_mattes.background_matte,
     "video-matte": quality_mattes.video_matte,
     "inpaint": quality_fills.inpaint,
+    REMOVAL: lambda _: quality_removal.removal(quality_removal.RemovalTask()),
     "segment": quality_masks.segment,
     "learned": lambda starts: quality_learned.learned(starts, quality_learned.How()),
 }
@@ -32,7 +36,11 @@ TABLES: Tables = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
-    tables: Tables = {**TABLES, "learned": partial(quality_learned.learned, how=_how(options))}
+    tables: Tables = {
+        **TABLES,
+        "learned": partial(quality_learned.learned, how=_how(options)),
+        REMOVAL: lambda _: quality_removal.removal(quality_removal.RemovalTask(clip=options.clip)),
+    }
     for name in options.nodes.split(","):
         began = time.monotonic()
         table = measure(name, [Path(file) for node, file in options.weights if node == name], tables)
@@ -62,7 +70,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     taught.add_argument("--fifth-key", action="store_true", help="also add a fifth key, where it says and elsewhere")
     taught.add_argument("--uhd", action="store_true", help="also measure the memory for large frames")
     taught.add_argument("--subject", type=Path, metavar="PNG", help="a subject with alpha, for the drawn ones")
-    taught.add_argument("--clip", type=Path, metavar="FILM", help="a film or frame.%%04d.png to be behind it")
+    parser.add_argument(
+        "--clip", type=Path, metavar="FILM", help="learned, removal: a film or frame.%%04d.png for the drawn background"
+    )
     options = parser.parse_args(arguments)
     options.weights = [entry.partition("=")[::2] for entry in options.weights]
     for name in [*options.nodes.split(","), *(node for node, _ in options.weights)]:
@@ -83,6 +93,8 @@ def _how(options: argparse.Namespace) -> quality_learned.How:
 
 def measure(command: str, more: Sequence[Path] = (), tables: Tables | None = None) -> Table:
     """The table of a node, by its command. Weights that should be bundled and are not here get a row that says so."""
+    if command == REMOVAL:
+        return (tables or TABLES)[command]([])
     there, missing = bundled(command)
     table = (tables or TABLES)[command]([*there, *more])
     table.rows += [(f"bundled {name}", "the file is missing") for name in missing]

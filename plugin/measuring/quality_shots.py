@@ -78,7 +78,7 @@ def own(subject: Path | None, clip: Path | None, form: Form) -> TrueShot:
         figure = unit(cv2.cvtColor(read, cv2.COLOR_BGRA2RGBA))
         shrink = 576 * form.scale / max(figure.shape[:2])
         figure = np.asarray(cv2.resize(figure, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.float32)
-    behind = None if clip is None else _frames_of(clip, form)
+    behind = None if clip is None else frames_of(clip, form)
     return subject_shot("own", figure, form, behind)
 
 
@@ -203,7 +203,8 @@ def _background(rng: np.random.Generator, form: Form) -> Iterator[Array]:
         yield hand(there, at)
 
 
-def _frames_of(clip: Path, form: Form) -> Iterator[Array]:
+def frames_of(clip: Path, form: Form) -> Iterator[Array]:
+    """Pictures [H,W,3] of a film or `frame.%04d.png`, as large as the form. Raises OSError where it is too short."""
     film = cv2.VideoCapture(str(clip))
     for at in range(form.count):
         there, frame = film.read()
