@@ -12,11 +12,12 @@ from nodes.engine import Device, Inputs, Params, Passes
 from nodes.filling import grain
 from nodes.filling.fill import make_filler
 from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled
-from nodes.filling.mask import Hole
+from nodes.filling.mask import Hole, hidden
 from nodes.filling.modes import MODES
 from nodes.filling.regions import ring_of
+from nodes.filling.relighting import relit
 from nodes.filling.shot import HoledShot, Look
-from nodes.filling.view import stored
+from nodes.filling.view import light_of, stored
 from nodes.footage.association import mixed, multiplied
 from nodes.footage.frame import Pixels
 from nodes.matting.matte import empty_mask
@@ -28,7 +29,7 @@ class Inpaint:
 
     def needs(self, frame: int, params: Params, inputs: Inputs) -> Sequence[tuple[str, int]]:
         # What else the steady modes look at is mostly kept from earlier frames, so it is asked for when it is needed.
-        return [("Source", frame), *([("Mask", frame)] if inputs.connected("Mask") else [])]
+        return [("Source", frame), *((name, frame) for name in ("Mask", "Shadow") if inputs.connected(name))]
 
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         shot = HoledShot(params, inputs)
@@ -71,7 +72,7 @@ class _Result:
     def add(self, hole: Hole, filled: Filled) -> None:
         """Lays a fill over the picture; a pixel of weight 0 is not touched."""
         source = self.look.source
-        light = self._grained(hole, filled)
+        light = self._relit(hole, filled) if hole.relit else self._grained(hole, filled)
         weight = hole.weight[..., None]
         new = stored(light, source)
         where = hole.box.slices_in(source.data_window)
@@ -91,6 +92,12 @@ class _Result:
         self.confidence[where] = 1 - weight + weight * (real if filled.trust is None else filled.trust[..., None])
         self.painted_here |= bool(filled.origin[..., HERE].any())
         self.painted_elsewhere |= bool(filled.origin[..., ELSEWHERE].any())
+
+    def _relit(self, hole: Hole, filled: Filled) -> Floats:
+        source = self.look.source
+        light, finite = light_of(source, hole.box)
+        replaced = hidden([other for other in self.look.holes if not other.relit], hole.box)
+        return relit(light, filled.light, hole.support & finite & ~replaced, source.display_window.height)
 
     def _grained(self, hole: Hole, filled: Filled) -> Floats:
         amount = self.params["grain"]

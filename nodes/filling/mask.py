@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -27,10 +27,13 @@ NEAR_CELLS = 2
 @dataclass(frozen=True, eq=False)
 class Hole:
     """A connected place to fill: `weight` `[h,w]` over `box` is 1 where the fill replaces the picture, falls to 0
-    across the feather and is exactly 0 where no pixel may change."""
+    across the feather and is exactly 0 where no pixel may change. One that is `relit` is not replaced: what the fill
+    has more or less of light, the picture gets.
+    """
 
     box: Window
     weight: Floats
+    relit: bool = False
 
     @property
     def support(self) -> Mask:
@@ -39,19 +42,29 @@ class Hole:
 
 
 def find_holes(source: Frame, frame: int, params: Params, inputs: Inputs) -> list[Hole]:
-    """The holes of a frame, from the Mask input or else from the source's alpha.
+    """The holes of a frame: what is to be relit, from the Shadow input, then what is to be replaced, from the Mask
+    input or else from the source's alpha, which a frame with shadows may lack.
 
     Raises FrameError where there is neither, or where the mask has another format than the source.
     """
+    shadows = _masked("Shadow", "shadow mask", source, frame, params, inputs) if inputs.connected("Shadow") else []
+    holes = [replace(shadow, relit=True) for shadow in shadows]
     if inputs.connected("Mask"):
-        mask = laid_on("mask", inputs.frame("Mask", frame), source)
-        values = as_mask(mask)[0].pixels[..., 0]
-    else:
-        mask = source
-        values = _own_alpha(source)
+        return holes + _masked("Mask", "mask", source, frame, params, inputs)
+    if holes and not _has_alpha(source):
+        return holes
+    return holes + _holes(_own_alpha(source), source.data_window, source, params)
+
+
+def _masked(name: str, called: str, source: Frame, frame: int, params: Params, inputs: Inputs) -> list[Hole]:
+    mask = laid_on(called, inputs.frame(name, frame), source)
+    return _holes(as_mask(mask)[0].pixels[..., 0], mask.data_window, source, params)
+
+
+def _holes(values: Floats, window: Window, source: Frame, params: Params) -> list[Hole]:
     # NaN is in no hole; beyond 1 and infinity are.
     core = values > params["maskThreshold"]
-    return holes_of(core, mask.data_window, source.data_window, params["grow"], params["feather"])
+    return holes_of(core, window, source.data_window, params["grow"], params["feather"])
 
 
 def _own_alpha(source: Frame) -> Floats:
@@ -60,9 +73,17 @@ def _own_alpha(source: Frame) -> Floats:
     if "A" not in source.channels:
         raise FrameError(f"there is no mask: {advice}")
     alpha: Floats = source.pixels[..., source.channels.index("A")]
-    if alpha.size and float(alpha.min()) > 1 - SAME:
+    if _is_opaque(alpha):
         raise FrameError(f"there is no mask, and the source's alpha is 1 everywhere: {advice}")
     return alpha
+
+
+def _is_opaque(alpha: Floats) -> bool:
+    return bool(alpha.size and float(alpha.min()) > 1 - SAME)
+
+
+def _has_alpha(source: Frame) -> bool:
+    return "A" in source.channels and not _is_opaque(source.pixels[..., source.channels.index("A")])
 
 
 def holes_of(core: Mask, window: Window, within: Window, grow: float, feather: float) -> list[Hole]:

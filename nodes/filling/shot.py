@@ -68,14 +68,16 @@ class HoledShot:
         return look
 
     def forget(self, frame: int) -> None:
-        self.inputs.forget("Source", frame)
-        if self.inputs.connected("Mask"):
-            self.inputs.forget("Mask", frame)
+        for name in self._given:
+            self.inputs.forget(name, frame)
 
     def identity_of(self, frames: Sequence[int]) -> bytes:
         """Digest of the footage of these frames."""
-        names = ["Source", "Mask"] if self.inputs.connected("Mask") else ["Source"]
-        return b"".join(self.inputs.identity_of(name, frames) for name in names)
+        return b"".join(self.inputs.identity_of(name, frames) for name in self._given)
+
+    @property
+    def _given(self) -> list[str]:
+        return [name for name in ("Source", "Mask", "Shadow") if self.inputs.connected(name)]
 
     def key(self, what: str, frames: Sequence[int], like: Frame, names: Sequence[str]) -> str:
         """Equal for what is made of the same pixels of these frames and their masks, and of the settings `names`."""

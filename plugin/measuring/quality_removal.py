@@ -25,7 +25,7 @@ from plugin.measuring.quality_shots import Form, frames_of, unit
 from plugin.measuring.quality_table import Case, Table, best_and_worst
 from plugin.rendering.arrays import run_pictures
 from plugin.worker.client.worker import Worker
-from plugin.worker.protocol.paths import resolve
+from plugin.worker.protocol import paths
 
 # Nothing in training draws from this seed.
 UNSEEN = 90311
@@ -85,7 +85,7 @@ def removal(task: RemovalTask) -> Table:
 def _inpainted(shot: Removal, mode: str) -> dict[str, Array]:
     face = catalogue.find("inpaint")
     given = {"Source": decode(unit(shot.seen), "srgb"), "Mask": shot.mask[..., None]}
-    with Worker(resolve("cpu")) as worker:
+    with Worker(paths.resolve("cpu")) as worker:
         return run_pictures(worker, face, given, face.parse({"mode": mode}), ["clean", "origin"])
 
 

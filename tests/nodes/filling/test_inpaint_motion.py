@@ -158,3 +158,50 @@ def test_highlights_are_carried_in_light():
     passes = inpaint(bright, 6)
     assert bright.error(passes, 6) / 30 < 0.03
     assert passes.images["clean"][holes(passes)][:, :3].max() > 20
+
+
+def shadowed(shot, strength=0.4):
+    """The shot with a soft shadow beside what is removed, which moves with it; and its mask."""
+    sources, shadows = {}, {}
+    for at, frame in shot.inputs.inputs["Source"].items():
+        shade = np.zeros((HEIGHT, WIDTH), np.float32)
+        left = 100 + 2 * at
+        shade[80:104, left : left + 44] = 1
+        soft = cv2.GaussianBlur(shade, (0, 0), 3)[..., None]
+        sources[at] = picture(frame.pixels * (1 - strength * soft))
+        shadows[at] = picture(np.asarray(soft > 0.02, np.float32), "A")
+    return ArrayInputs(Source=sources, Mask=shot.inputs.inputs["Mask"], Shadow=shadows), shadows
+
+
+@pytest.mark.parametrize("mode", ["motion", "per frame"])
+def test_a_shadow_is_relit_and_keeps_its_texture(mode):
+    inputs, shadows = shadowed(DEEP)
+    passes = inpaint(inputs, 6, mode=mode, feather=2.0)
+    there = shadows[6].pixels[..., 0] > 0
+    there &= DEEP.inputs.inputs["Mask"][6].pixels[..., 0] == 0
+    clean, truth = passes.images["clean"][..., :3], DEEP.clean[6]
+    left = np.abs(inputs.inputs["Source"][6].pixels - truth)[there].mean()
+    assert np.abs(clean - truth)[there].mean() < (0.25 if mode == "motion" else 0.7) * left
+    # What was not filmed there is not set there: its finest detail is the frame's own.
+    fine = [image - cv2.GaussianBlur(image, (0, 0), 1) for image in (clean / truth, np.ones_like(truth))]
+    assert np.abs(fine[0] - fine[1])[cv2.erode(there.astype(np.uint8), np.ones((9, 9))) > 0].mean() < 0.01
+
+
+def test_a_shadow_alone_needs_no_mask():
+    inputs, shadows = shadowed(DEEP)
+    del inputs.inputs["Mask"]
+    passes = inpaint(inputs, 6)
+    outside = passes.images["filled"][..., 0] == 0
+    assert np.array_equal(passes.images["clean"][outside][:, :3], inputs.inputs["Source"][6].pixels[outside])
+    assert (passes.images["filled"][..., 0] > 0)[shadows[6].pixels[..., 0] > 0].all()
+
+
+def test_an_edited_shadow_is_never_stale():
+    on = LocalDevice()
+    inputs, shadows = shadowed(DEEP)
+    before = inpaint(inputs, 6, on).images["clean"]
+    edited = {at: picture(np.roll(mask.pixels, 8, 1), "A") for at, mask in shadows.items()}
+    changed = ArrayInputs(**{**inputs.inputs, "Shadow": edited})
+    after = inpaint(changed, 6, on).images["clean"]
+    assert (before != after).any()
+    np.testing.assert_array_equal(after, inpaint(changed, 6).images["clean"])
