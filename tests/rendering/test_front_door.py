@@ -128,7 +128,8 @@ def test_options_are_spelled_as_python_spells_names(shot):
         "o.exr", None, None,
     )  # fmt: skip
     assert request.footage == {"source": "s.####.exr", "garbage": "g.exr"}
-    assert request.settings == {"plateSpace": "ACEScg", "garbageOffset": 3, "coreOffset": 1, "alphaBlack": 0.1}
+    offsets = {"garbageOffset": 3, "plateConfidenceOffset": 3, "coreOffset": 1}
+    assert request.settings == {"plateSpace": "ACEScg", **offsets, "alphaBlack": 0.1}
     assert request.overwrite
 
 
@@ -147,7 +148,7 @@ def test_shapes_follow_the_source(shot, frames, channels, size, mask_frames):
     lead = (*([frames] if frames else []), *size)
     assert {name: image.shape[:-1] for name, image in passes.items()} == dict.fromkeys(passes, lead)
     counts = {name: image.shape[-1] for name, image in passes.items()}
-    assert counts == {"clean": 4, "filled": 1, "patch": 4, "origin": 3}
+    assert counts == {"clean": 4, "filled": 1, "patch": 4, "origin": 3, "found": 3, "confidence": 1}
     assert (passes["clean"][..., :3] == 0.25).all()
 
 
