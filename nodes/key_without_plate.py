@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,15 @@ from nodes import catalogue
 from nodes.background_matte import BackgroundMatte
 from nodes.engine import Device, Inputs, Params, Passes
 from nodes.errors import FrameError, ParameterError
-from nodes.filling.filled import ELSEWHERE, HERE
+from nodes.filling.fill import make_filler
 from nodes.footage.frame import Frame, Pixels
 from nodes.inpaint import Inpaint
 from nodes.matting import matte
+from nodes.other_inputs import Footprint, OtherInputs, WatchedInputs
 from nodes.picture import laid_on, mask_pixels
+
+# What Inpaint calls the rough shape.
+MASK = {"Mask": "Rough"}
 
 
 class KeyWithoutPlate:
@@ -34,11 +38,8 @@ class KeyWithoutPlate:
     def render(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
         if not inputs.connected("Rough"):
             raise ParameterError(f"there is no rough shape: {footage('Rough', 'rough')}")
-        own, fill, key = (catalogue.find(name) for name in ("KeyWithoutPlate", "Inpaint", "BackgroundMatte"))
-        # Grain that is made up is a difference to the source that nobody filmed.
-        filling = own.of_helper(fill, params, mode="motion", grain=0.0)
-        with _in_own_words():
-            plate = self._fill.render(frame, filling, _RoughIsMask(inputs), device.as_node(fill.id))
+        own, key = catalogue.find("KeyWithoutPlate"), catalogue.find("BackgroundMatte")
+        plate = self._plate_behind(frame, params, inputs, device)
         inputs.check_cancelled()
         found = _Plate(inputs, frame, plate)
         # It lies on the source already: it is made of it.
@@ -51,13 +52,40 @@ class KeyWithoutPlate:
         info = {**passes.info, **{name: plate.info[name] for name in ("model",) if name in plate.info}}
         return Passes(images, passes.window, info, notes)
 
+    def _plate_behind(self, frame: int, params: Params, inputs: Inputs, device: Device) -> Passes:
+        """Inpaint's passes of the frame; they are kept, since who tunes a matte asks for one frame again and again."""
+        own, fill = catalogue.find("KeyWithoutPlate"), catalogue.find("Inpaint")
+        # Grain that is made up is a difference to the source that nobody filmed.
+        filling = own.of_helper(fill, params, mode="motion", grain=0.0)
+        filler, asked = device.as_node(fill.id), repr((frame, sorted(filling.items())))
+        last: dict[str, _Made] = device.kept("the plate last keyed against", dict)
+        made = last.get(asked)
+        if made is not None and made.holds(OtherInputs(inputs, MASK), filling, filler):
+            return made.passes
+        last.clear()
+        watched = WatchedInputs(inputs, MASK)
+        try:
+            passes = self._fill.render(frame, filling, watched, filler)
+        except FrameError as error:
+            raise type(error)(_own_words(str(error))) from error
+        painter = make_filler(filling, inputs, filler).identity if "model" in passes.info else ""
+        last[asked] = _Made(passes, watched.footprint(), painter)
+        return passes
 
-@contextlib.contextmanager
-def _in_own_words() -> Iterator[None]:
-    try:
-        yield
-    except FrameError as error:
-        raise type(error)(_own_words(str(error))) from error
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A plate, what it was made of, and who painted in it."""
+
+    passes: Passes
+    of: Footprint
+    painter: str
+
+    def holds(self, inputs: Inputs, filling: Params, device: Device) -> bool:
+        """Whether it would be made the same again."""
+        if self.painter and make_filler(filling, inputs, device).identity != self.painter:
+            return False
+        return self.of.is_still_so(inputs)
 
 
 def _own_words(sentence: str) -> str:
@@ -65,55 +93,14 @@ def _own_words(sentence: str) -> str:
     return sentence.replace("the mask", "the rough shape")
 
 
-class _Asked:
-    """Inputs of a node as the engine of another one asks for them."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        self.inputs = inputs
-
-    def name(self, name: str) -> str:
-        return name
-
-    def connected(self, name: str) -> bool:
-        return self.inputs.connected(self.name(name))
-
-    def frame(self, name: str, frame: int) -> Frame:
-        return self.inputs.frame(self.name(name), frame)
-
-    def forget(self, name: str, frame: int) -> None:
-        self.inputs.forget(self.name(name), frame)
-
-    def range(self, name: str) -> tuple[int, int]:
-        return self.inputs.range(self.name(name))
-
-    def frames(self, name: str) -> Sequence[int] | None:
-        return self.inputs.frames(self.name(name))
-
-    def identity(self, name: str, first: int, last: int) -> bytes:
-        return self.inputs.identity(self.name(name), first, last)
-
-    def identity_of(self, name: str, frames: Sequence[int]) -> bytes:
-        return self.inputs.identity_of(self.name(name), frames)
-
-    def check_cancelled(self) -> None:
-        self.inputs.check_cancelled()
-
-
-class _RoughIsMask(_Asked):
-    def name(self, name: str) -> str:
-        return "Rough" if name == "Mask" else name
-
-
-class _Plate(_Asked):
+class _Plate(OtherInputs):
     """The inputs of BackgroundMatte for one frame: what Inpaint made is the clean plate, what it left alone garbage."""
 
     def __init__(self, inputs: Inputs, frame: int, made: Passes) -> None:
         super().__init__(inputs)
         self._source = inputs.frame("Source", frame)
         self.plate = self._like_source(np.ascontiguousarray(made.images["clean"][..., :3]), "RGB")
-        origin = made.images["origin"]
-        painted = origin[..., HERE] + origin[..., ELSEWHERE]
-        self.confidence: Pixels = np.clip(1 - painted, 0, 1)[..., None]
+        self.confidence: Pixels = made.images["confidence"]
         self._outside = 1 - made.images["filled"]
         self._frame = frame
 

@@ -9,6 +9,7 @@ from reference import fill
 
 from nodes.errors import CleanplateError, ParameterError
 from nodes.footage.window import Window
+from nodes.inpaint import Inpaint
 
 OPTIONS = {"backbone": "mobilenetv2"}
 NUMBERS = range(1, FRAMES + 1)
@@ -67,6 +68,45 @@ def test_order_does_not_matter(plain):
     again = key(inputs, 4, on)
     for name, image in plain.images.items():
         np.testing.assert_array_equal(image, again.images[name])
+
+
+@pytest.fixture
+def plates(monkeypatch):
+    """The frames whose plates were made."""
+    made = []
+    whole = Inpaint.render
+
+    def counted(self, frame, *others):
+        made.append(frame)
+        return whole(self, frame, *others)
+
+    monkeypatch.setattr(Inpaint, "render", counted)
+    return made
+
+
+def test_who_tunes_a_matte_waits_for_no_plate(plates):
+    on = device()
+    first, second = (key(shot(), 4, on, alphaBlack=black) for black in (0.0, 0.2))
+    assert plates == [4]
+    np.testing.assert_array_equal(first.images["plate"], second.images["plate"])
+    assert (first.images["alpha"] != second.images["alpha"]).any()
+    key(shot(), 4, on, grow=5.0)
+    key(shot(), 3, on)
+    assert plates == [4, 4, 3]
+
+
+def test_a_plate_is_made_again_when_what_shows_it_changes(plates):
+    on, inputs = device(), shot()
+    key(inputs, 4, on)
+    near = inputs.inputs["Source"][5]
+    inputs.inputs["Source"][5] = picture(near.pixels * np.float32(0.5))
+    changed = key(inputs, 4, on)
+    inputs.inputs["Rough"][6] = picture(np.zeros_like(inputs.inputs["Rough"][6].pixels), "A")
+    again = key(inputs, 4, on)
+    assert plates == [4, 4, 4]
+    for passes, fresh in ((again, key(inputs, 4)),):
+        np.testing.assert_array_equal(passes.images["plate"], fresh.images["plate"])
+    assert changed.images["alpha"].any()
 
 
 def test_the_data_window_may_lie_anywhere(plain):

@@ -22,7 +22,8 @@ def test_what_is_faint_before_a_painted_plate_is_nothing():
     doubtful = matte.without_faint(alpha, torch.zeros_like(alpha))
     assert bool((doubtful[alpha <= matte.FAINT] == 0).all())
     assert torch.equal(matte.without_faint(torch.ones_like(alpha), torch.zeros_like(alpha)), torch.ones_like(alpha))
-    half = matte.without_faint(alpha, torch.full_like(alpha, 0.5))
+    assert torch.equal(matte.without_faint(alpha, torch.full_like(alpha, matte.TRUSTED)), alpha)
+    half = matte.without_faint(alpha, torch.full_like(alpha, matte.TRUSTED / 2))
     assert bool(((doubtful <= half) & (half <= alpha)).all())
 
 
