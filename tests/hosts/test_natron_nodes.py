@@ -1,6 +1,7 @@
 """More of the nodes in real Natron: masks, layers, files, mistakes and their mending, edits upstream."""
 
 import numpy as np
+import pytest
 from natron_tools import MARKS, command_line, natron  # noqa: F401
 from ofx_host.fixtures import FIRST, HEIGHT, LAST, WIDTH
 
@@ -54,6 +55,39 @@ def test_inpaint_with_its_mask(natron):  # noqa: F811
             (natron.folder / f"cli/m.{frame}.exr").unlink()
 
 
+def test_key_without_a_plate_by_its_group(natron):  # noqa: F811
+    """The group's rough shape and what `cleanplate key` makes of it, in the last frame first."""
+    from install import natron as installation
+
+    natron.environment["NATRON_PLUGIN_PATH"] = str(installation.SCRIPTS)
+    if "net.sf.openfx.MergePlugin" not in natron.run()[0]["plugins"]:
+        pytest.skip("this Natron has no Merge, which the group needs")
+    for frame in range(FIRST, LAST + 1):
+        rough = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+        left = 5 + 3 * (frame - FIRST)
+        rough[7:43, left - 3 : left + 23] = 1
+        picture(natron.folder / f"rough.{frame}.exr", rough)
+    shapes = natron.folder / "rough.####.exr"
+    settings = {"reach": 4, "referenceEvery": 3, "samples": 4, "model": "smooth"}
+    command_line(
+        natron.scene,
+        *("key", "--source", "shot.####.exr", "--rough", shapes, "--bit-depth", "float", "--device", "cpu"),
+        *("--weights", natron.scene.weights("bgmv2"), "--out", natron.folder / "cli/m.####.exr"),
+        *("--set", *(f"{name}={value}" for name, value in settings.items())),
+    )
+    nodes = natron.shot("KeyWithoutPlate", settings)
+    group = nodes[-2]
+    group["kind"] = "org.cleanplate.groups.KeyWithoutPlate"
+    group["params"] = {f"KeyWithoutPlate{name}": value for name, value in group["params"].items()}
+    group["inputs"]["1"] = "rough"
+    nodes.insert(1, read("rough", shapes))
+    found, said = natron.run(nodes, [(LAST, LAST), (FIRST, FIRST + 1)], "write")
+    assert found["inputs"]["matte"][:2] == ["Source", "Rough"], said
+    written, expected = (Footage(str(natron.folder / f"{folder}/m.####.exr")) for folder in ("out", "cli"))
+    for frame in (LAST, FIRST, FIRST + 1):
+        np.testing.assert_array_equal(written.frame(frame).pixels, expected.frame(frame).pixels, err_msg=said)
+
+
 def test_every_layer_in_one_file_from_one_render(natron, monkeypatch):  # noqa: F811
     from plugin.worker.client.running import status_of_running
 
@@ -77,10 +111,10 @@ def test_mix_and_mask_of_the_host(natron):  # noqa: F811
     nodes.insert(2, read("mask", picture(natron.folder / "mask.exr", mask)))
     steps = [
         {"render": [FIRST, FIRST]},
-        {"params": {"matte": {"hostMix": 1.0}}, "inputs": {"matte": {"4": "mask"}}, "render": [FIRST + 1, FIRST + 1]},
+        {"params": {"matte": {"hostMix": 1.0}}, "inputs": {"matte": {"5": "mask"}}, "render": [FIRST + 1, FIRST + 1]},
     ]
     found, said = natron.run(nodes, (), "write", steps=steps)
-    assert found["inputs"]["matte"][4] == "Mask"
+    assert found["inputs"]["matte"][5] == "Mask"
     written = Footage(str(natron.folder / "out/m.####.exr"))
     source = Footage(str(natron.scene.folder / "shot.####.exr"))
     unmixed = written.frame(FIRST).pixels[..., :3]
