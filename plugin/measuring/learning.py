@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -87,16 +86,25 @@ def pixels_of(footage: Footage) -> Iterator[Pixels]:
         yield footage.frame(number).pixels
 
 
+# A process begins with the peak of the one that starts it, so that it is started by a small one.
+_SMALL = (
+    "import os, subprocess, sys\n"
+    "process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
+    "_, status, used = os.wait4(process.pid, 0)\n"
+    "print(used.ru_maxrss)\n"
+    "sys.exit(os.waitstatus_to_exitcode(status))"
+)
+
+
 def _run(arguments: Sequence[str]) -> int:
     """Runs a command of ours; the most memory its process had, in bytes."""
-    with subprocess.Popen(
-        [sys.executable, "-I", "-m", "plugin", *arguments], stdout=subprocess.DEVNULL, stderr=sys.stderr
-    ) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise CleanplateError(f"'cleanplate {' '.join(arguments)}' ended with status {process.returncode}")
-    return used.ru_maxrss * 1024
+    command = [sys.executable, "-I", "-m", "plugin", *arguments]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _SMALL, *command], stdout=subprocess.PIPE, stderr=sys.stderr, check=False
+    )
+    if done.returncode:
+        raise CleanplateError(f"'cleanplate {' '.join(arguments)}' ended with status {done.returncode}")
+    return int(done.stdout) * 1024
 
 
 def _light(codes: NDArray[np.uint8]) -> Pixels:

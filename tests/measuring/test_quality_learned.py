@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from worker_tools import own_runtime
 
+from nodes.errors import CleanplateError
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
 from nodes.learning.card import Card, TaughtShot
@@ -127,6 +128,13 @@ def test_a_row_is_made_of_a_tiny_shot(tmp_path) -> None:
     assert 0 <= mark[4] < 2
     assert 0 <= mark[5] <= 100
     table.write_pictures(tmp_path / "learned.jpg")
+
+
+def test_the_memory_of_a_command_is_its_own() -> None:
+    mine = np.ones(400_000_000, np.uint8)
+    assert learning._run(["--version"]) < mine.nbytes
+    with pytest.raises(CleanplateError, match="'cleanplate nonsense' ended with status 2"):
+        learning._run(["nonsense"])
 
 
 def test_the_command_says_how_it_is_learned(monkeypatch, capsys) -> None:
