@@ -5,6 +5,7 @@ import pytest
 from natron_tools import MARKS, command_line, natron  # noqa: F401
 from ofx_host.fixtures import FIRST, HEIGHT, LAST, WIDTH
 
+from install import natron as installation
 from nodes.footage.frame import Frame
 from nodes.footage.reader import Footage
 from nodes.footage.window import Window
@@ -27,10 +28,12 @@ def picture(path, pixels):
 
 
 def test_inpaint_with_its_mask(natron):  # noqa: F811
+    """By itself, and in the group Rig Removal, which offers its modes."""
     mask = np.zeros((HEIGHT, WIDTH, 4), np.float32)
     mask[12:25, 20:31] = 1
     file = picture(natron.folder / "mask.exr", mask)
-    for mode in ("per frame", "still plate"):
+    natron.environment["NATRON_PLUGIN_PATH"] = str(installation.SCRIPTS)
+    for mode, group in (("per frame", False), ("still plate", False), ("motion", True)):
         settings = ("--set", "model=smooth", f"mode={mode}")
         command_line(
             natron.scene,
@@ -41,6 +44,9 @@ def test_inpaint_with_its_mask(natron):  # noqa: F811
         nodes.insert(1, read("mask", file))
         nodes[-2]["inputs"] = {"0": "read", "1": "mask"}
         del nodes[-2]["params"]["weights"]
+        if group:
+            params = {f"Inpaint{name}": value for name, value in nodes[-2]["params"].items()}
+            nodes[-2] |= {"kind": "org.cleanplate.groups.RigRemoval", "params": params}
         _, said = natron.run(nodes, [(FIRST, LAST)], "write")
         written, expected = (Footage(str(natron.folder / f"{d}/m.####.exr")) for d in ("out", "cli"))
         source = Footage(str(natron.scene.folder / "shot.####.exr"))
