@@ -1,12 +1,13 @@
 """The OpenFX bundle loads in any host, and its nodes are described as their faces say."""
 
+import os
 import plistlib
 import re
 import shutil
 import subprocess
 
 import pytest
-from ofx_host.fixtures import bundle  # noqa: F401
+from ofx_host.fixtures import HOUSE, bundle  # noqa: F401
 from ofx_host.host import Host, binary_of, descriptors, threads
 from ofx_host.isolated import isolated
 from ofx_host.profiles import FILTER, GENERAL, NATRON, PLAIN
@@ -258,6 +259,21 @@ def test_preferences_are_asked_again_when_what_decides_them_changes(bundle, prof
             made = host.plugin(name).describe_in(GENERAL).properties
             files = [p.name for p in face.parameters if p.replaces]
             assert set(made["OfxImageEffectPropClipPreferencesSlaveParam"]) == {"output", *files}
+
+
+def test_a_node_that_is_new_is_counted_by_the_first_build_after(tmp_path):
+    """Hosts ask for as many nodes as the binary says that it has: the last one would be missing, without a word."""
+    studio, entry, counted = tmp_path / "studio", tmp_path / "ofx/entry.o", []
+    studio.mkdir()
+    own = (HOUSE / "nodes/segment.yaml").read_text().replace("id: Segment", "id: studio.Again", 1)
+    own = own.replace("command: segment", "command: again", 1) + "module: nodes.segment\n"
+    for name in ("none.txt", "again.yaml"):
+        (studio / name).write_text(own)
+        environment = {**os.environ, "CLEANPLATE_NODE_PATH": str(studio)}
+        build = ["make", f"OFX_ROOT={tmp_path}", str(entry)]
+        subprocess.run(build, cwd=HOUSE, env=environment, check=True, capture_output=True)
+        counted.append(entry.read_bytes())
+    assert counted[0] != counted[1]
 
 
 @PROFILES
