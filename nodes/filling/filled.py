@@ -16,6 +16,11 @@ from nodes.filling.seen import Seen
 from nodes.filling.shot import HoledShot, Look
 
 HERE, ELSEWHERE, REVEALED = range(3)
+# What a plate or a reference depends on besides the footage, its mask and what is said of that.
+FILLING = (
+    *("context", "samples", "reach", "referenceEvery", "model", "weights"),
+    *("workingSize", "exposure", "precision", "execution"),
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from nodes.aligning.grid import Floats
 from nodes.engine import Device
 from nodes.filling.fill import Filler
-from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled, origin_of, paint_rest
+from nodes.filling.filled import ELSEWHERE, FILLING, HERE, REVEALED, Filled, origin_of, paint_rest
 from nodes.filling.follow import (
     Laid,
     Reference,
@@ -31,11 +31,6 @@ from nodes.frame_runs import spread
 
 # Pixels around a hole by which the plate's exposure is matched to the frame's.
 MATCH_RING = 48
-# What a plate or a reference depends on besides the footage, its mask and what is said of that.
-FILLING = (
-    *("context", "samples", "reach", "referenceEvery", "model", "weights"),
-    *("workingSize", "exposure", "precision", "execution"),
-)
 
 
 def per_frame(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:

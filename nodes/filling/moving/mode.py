@@ -3,64 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
-from models.membrane import membrane
-from nodes.aligning.grid import Floats, Mask
+from nodes.aligning.grid import Floats
 from nodes.engine import Device
 from nodes.filling.fill import Filler
-from nodes.filling.filled import ELSEWHERE, HERE, REVEALED, Filled, origin_of, paint_rest
+from nodes.filling.filled import ELSEWHERE, FILLING, REVEALED, Filled, origin_of, paint_rest
 from nodes.filling.follow import reference_places, revealed
-from nodes.filling.mask import Hole, distance_within, hidden
+from nodes.filling.mask import Hole, hidden
 from nodes.filling.moving.gathering import gain_for, gather, pieces, sampled
 from nodes.filling.moving.meeting import meet
+from nodes.filling.moving.patch import Patch, empty_patch, without_specks
 from nodes.filling.moving.surroundings import Band, Surroundings
 from nodes.filling.moving.trails import Walk, reveal
 from nodes.filling.moving.views import MotionView, full_places, full_window, part, small_window
 from nodes.filling.seen import Seen, nothing
 from nodes.filling.shot import HoledShot, Look
 from nodes.filling.view import widened
-from nodes.footage.colour.transfer import decode, encode
 from nodes.footage.window import Window
 
 # Pixels around the holes in which what before and after show is compared.
 AROUND = 16
 # The last part of the way between two references on which one fades into the other.
 FADE = 0.25
-# Pixels from the nearest real one up to which what is missing is a speck, which its surroundings fill.
-SPECK = 4.0
 # How far what a perspective shows is trusted.
 BY_PERSPECTIVE = 0.5
-FILLED_WITH = (
-    *("context", "samples", "reach", "referenceEvery", "model", "weights"),
-    *("workingSize", "exposure", "precision", "execution"),
-)
-
-
-class _Patch(NamedTuple):
-    """What a hole's box has so far: its share `[h,w,3]` painted here, painted elsewhere and real, where that was found,
-    and how far it is trusted."""
-
-    seen: Seen
-    origin: Floats
-    found: Floats
-    trust: Floats
-
-    def with_more(self, more: _Patch, wanted: Mask) -> _Patch:
-        """With `more` where nothing was so far."""
-        new = wanted & more.seen.where & ~self.seen.where
-        seen = Seen(
-            np.where(new[..., None], more.seen.light, self.seen.light),
-            self.seen.where | new,
-            np.where(new, more.seen.grain, self.seen.grain),
-        )
-        origin, found = (
-            np.where(new[..., None], theirs, ours)
-            for theirs, ours in ((more.origin, self.origin), (more.found, self.found))
-        )
-        return _Patch(seen, origin, found, np.where(new, more.trust, self.trust))
 
 
 class _Carried:
@@ -72,7 +40,7 @@ class _Carried:
         self.window = widened(own.core, AROUND, own.window)
         self.walks = {step: Walk(own, self.window, step, land.next_view, land.step) for step in (-1, 1)}
 
-    def patches(self) -> list[_Patch]:
+    def patches(self) -> list[Patch]:
         """One for each hole."""
         full = full_window(self.window, self.shrink)
         share = hidden(self.look.holes, full).reshape(self.window.height, self.shrink, self.window.width, self.shrink)
@@ -85,8 +53,8 @@ class _Carried:
         for one in self.look.holes:
             self.land.shot.inputs.check_cancelled()
             got = gather(found, met.differ, self.window, self.shrink, one.box, self.land.light_around)
-            patch = _Patch(got.seen, origin_of(REVEALED, got.seen.where), got.found, got.trust)
-            patches.append(_without_specks(patch, one, self.shrink))
+            patch = Patch(got.seen, origin_of(REVEALED, got.seen.where), got.found, got.trust)
+            patches.append(without_specks(patch, one, self.shrink))
         return patches
 
     def from_reference(self, reference: Completed, box: Window) -> tuple[Seen, Floats] | None:
@@ -136,31 +104,14 @@ def motion(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[
     ]
 
 
-def _without_specks(patch: _Patch, hole: Hole, shrink: int) -> _Patch:
-    """A patch whose smallest gaps are closed smoothly: no network is asked for them."""
-    left = hole.support & ~patch.seen.where
-    specks = left & (distance_within(~patch.seen.where) <= SPECK * shrink)
-    if not specks.any():
-        return patch
-    smooth = decode(membrane(encode(patch.seen.light, "srgb"), patch.seen.where), "srgb")
-    empty = _empty(hole.box)
-    closed = empty._replace(seen=Seen(smooth, specks, empty.seen.grain), origin=origin_of(HERE, specks))
-    return patch.with_more(closed, left)
-
-
-def _whole(hole: Hole, patch: _Patch) -> bool:
+def _whole(hole: Hole, patch: Patch) -> bool:
     return bool(patch.seen.where[hole.support].all())
 
 
-def _finished(look: Look, hole: Hole, patch: _Patch | None, shot: HoledShot, filler: Filler) -> Filled:
-    patch = patch or _empty(hole.box)
+def _finished(look: Look, hole: Hole, patch: Patch | None, shot: HoledShot, filler: Filler) -> Filled:
+    patch = patch or empty_patch(hole.box)
     filled = paint_rest(look, hole, patch.seen, patch.origin, shot, filler)
     return replace(filled, found=patch.found, trust=patch.trust)
-
-
-def _empty(box: Window) -> _Patch:
-    seen = nothing(box)
-    return _Patch(seen, np.zeros_like(seen.light), np.zeros_like(seen.light), np.zeros_like(seen.grain))
 
 
 def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
@@ -173,7 +124,7 @@ def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
     return [(one, share) for one, share in zip(found, (1 - later, later), strict=True) if share]
 
 
-def _as_reference(look: Look, patches: list[_Patch], shot: HoledShot, filler: Filler) -> list[Filled]:
+def _as_reference(look: Look, patches: list[Patch], shot: HoledShot, filler: Filler) -> list[Filled]:
     """The holes of a reference frame: what no motion brings is laid under by perspective, the rest is painted once."""
     shown = revealed(look, HoledShot(shot.params, shot.inputs))  # where that cannot help another way may
     fills = []
@@ -182,7 +133,7 @@ def _as_reference(look: Look, patches: list[_Patch], shot: HoledShot, filler: Fi
         laid = Seen(shown.light[where], shown.known[where] & hole.support, shown.grain[where])
         elsewhere = origin_of(REVEALED, laid.where)
         trust = np.float32(BY_PERSPECTIVE) * laid.where
-        patch = patch.with_more(_Patch(laid, elsewhere, elsewhere, trust), hole.support)
+        patch = patch.with_more(Patch(laid, elsewhere, elsewhere, trust), hole.support)
         filled = _finished(look, hole, patch, shot, filler)
         painted = hole.support & ~patch.seen.where
         fills.append(replace(filled, origin=np.where(painted[..., None], origin_of(ELSEWHERE, painted), filled.origin)))
@@ -194,7 +145,7 @@ def _kept_reference(frame: int, land: Surroundings, filler: Filler) -> Completed
     place, shot = land.shot.place(frame), land.shot
     reach = shot.params["reach"]
     around = shot.frames[max(0, place - reach) : place + reach + 1]
-    key = " ".join(["reference", shot.key("", [], land.like, FILLED_WITH), *map(land.digest, [frame, *around])])
+    key = " ".join(["reference", shot.key("", [], land.like, FILLING), *map(land.digest, [frame, *around])])
     kept: dict[str, tuple[Completed | None, list[str]]] = land.device.kept(key, dict)
     if filler.identity not in kept:
         alone = HoledShot(shot.params, shot.inputs)
@@ -232,7 +183,7 @@ def _completed(frame: int, alone: HoledShot, asking: Surroundings, filler: Fille
     return Completed(frame, Band(window, light, real), facts)
 
 
-def _held(carried: _Carried, hole: Hole, patch: _Patch, references: list[tuple[float, Completed]]) -> _Patch:
+def _held(carried: _Carried, hole: Hole, patch: Patch, references: list[tuple[float, Completed]]) -> Patch:
     """A patch with what references show of the rest, which fades from one to the next."""
     light, _, grain = nothing(hole.box)
     origin, total = np.zeros_like(light), np.zeros_like(grain)
@@ -251,5 +202,5 @@ def _held(carried: _Carried, hole: Hole, patch: _Patch, references: list[tuple[f
     seen = Seen(light / scale[..., None], total > 0, np.divide(grain, np.square(scale)))
     elsewhere = np.divide(origin, scale[..., None])
     real = elsewhere * np.array([0, 0, 1], np.float32)
-    held = _Patch(seen, elsewhere, real, np.float32(BY_PERSPECTIVE) * real[..., REVEALED])
+    held = Patch(seen, elsewhere, real, np.float32(BY_PERSPECTIVE) * real[..., REVEALED])
     return patch.with_more(held, hole.support)
