@@ -3,7 +3,7 @@
 The error that is expected of a matte is the mean of two guesses: how much of the answer is neither subject nor
 background, and how far it is from what either of the two carried keys says. What is sure, and agrees with a key, is
 right. On four shots, after 100 to 1,600 steps, the guess was 0.65 to 1.7 times the true error, with a correlation over
-frames of 0.5 to 0.9; the network's own expectation, which it learns slowly, had 0.9 to 5 times and -0.2 to 0.9.
+frames of 0.4 to 0.9; the network's own expectation, which it learns slowly, had 0.9 to 5 times and -0.2 to 0.9.
 """
 
 from __future__ import annotations
