@@ -45,13 +45,14 @@ def getPluginDescription() -> str:
     return (
         "Finds tracking markers, wires or stands and fills in what was behind them.\n\n"
         "Connect the shot. What is found is a Segment node's matte: look at it inside the group, lower its Threshold "
-        "where something was missed, and use Rig Removal with a Roto for what no network finds."
+        "where something was missed, and use Rig Removal with a Roto for what no network finds. A Roto as Shadow "
+        "covers shadows and reflections of what is removed: there the picture is relit and keeps its texture."
     )
 
 
 def createInstance(app: Any, group: Any) -> None:
     build = Builder(app, group)
-    source = build.input("Source", 0)
+    source, shadow = build.input("Source", 0), build.input("Shadow", 400, optional=True, mask=True)
     segment = build.node(f"{PREFIX}Segment", "Segment", 200, 150)
     inpaint = build.node(f"{PREFIX}Inpaint", "Inpaint", 0, 300)
     segment.getParam("classes").setValue("wire, marker")
@@ -60,7 +61,7 @@ def createInstance(app: Any, group: Any) -> None:
     segment.getParam("dropShort").setValue(False)
     segment.getParam("output").set("alpha")
     build.connect(segment, source)
-    build.connect(inpaint, source, segment)
+    build.connect(inpaint, source, segment, shadow)
     build.output(inpaint, 0, 450)
     build.show(segment, FOUND)
     build.show(inpaint, FILLED)
