@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import NatronEngine  # type: ignore[import-not-found]
+from cleanplate_learn_words import in_lines  # type: ignore[import-not-found]
 from cleanplate_learning import TAUGHT  # type: ignore[import-not-found]
 
 # A text of the node inside that changes with the weights: Natron keeps pictures as long as no parameter changes.
@@ -41,7 +42,7 @@ def make_panel(group: Any, page: Any, learned: Any) -> None:
     """Puts the group's own parameters on the page."""
     status = group.createStringParam("status", "")
     status.setType(NatronEngine.StringParam.TypeEnum.eStringTypeLabel)
-    status.setValue(FIRST_WORDS)
+    status.setValue(in_lines(FIRST_WORDS))
     frames = group.createStringParam("keyFrames", "Key frames")
     add = group.createButtonParam("addFrame", "Add this frame")
     teach = group.createChoiceParam("teach", "Teach")

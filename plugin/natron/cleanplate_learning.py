@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import os
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import cleanplate_footage as footage  # type: ignore[import-not-found]
 import cleanplate_process as process  # type: ignore[import-not-found]
 import cleanplate_writing as writing  # type: ignore[import-not-found]
 import NatronEngine  # type: ignore[import-not-found]
+from cleanplate_learn_words import KEPT, hide, say, tell, troubles  # type: ignore[import-not-found]
 from cleanplate_process import Trouble
 
 GROUP = "org.cleanplate.groups.Learn"
@@ -29,8 +29,6 @@ TAUGHT, COMPONENTS = ("Matte", "Picture"), ("Alpha", "RGB")
 # What a host delivers without naming its space.
 USUAL_SPACE = "lin_rec709"
 EVERY_MS = 1000
-# Letters that a panel has room for in its usual width.
-ACROSS = 62
 QT = ("PySide6", "PySide2", "PySide")
 
 
@@ -38,7 +36,7 @@ def pressed(name: str, group: Any, app: Any) -> None:
     """A button of the group, or another of its parameters, was used."""
     actions = {"learn": learn, "stop": stop, "use": use, "addFrame": add_frame}
     if name in actions:
-        with _said(group):
+        with troubles(group):
             actions[name](group, app)
 
 
@@ -90,27 +88,17 @@ def follow(group: Any, app: Any) -> None:
     weights = weights_file(group, app)
     writing.go_on(weights, group, app)
     working = bool(process.at_work(weights))
-    words = writing.state(weights) or process.describe(process.read_status(weights), working)
-    if words:
-        say(group, words)
+    tell(group, writing.state(weights) or process.describe(process.read_status(weights), working))
     if weights.exists() and (working or footage.value_of(group, "Learnedweights") == str(weights)):
         show(group, weights)
 
 
 def show(group: Any, weights: Path) -> None:
     """Has the node inside use the weights as they now are; Natron renders anew where that is a change."""
-    new = {"Learnedweights": str(weights), "Learnednewest": process.stamp(weights), "LearneddisableNode": False}
-    for name, value in new.items():
+    for name, value in zip(KEPT, (str(weights), process.stamp(weights), False), strict=True):
         parameter = group.getParam(name)
         if parameter.getValue() != value:
             parameter.setValue(value)
-
-
-def say(group: Any, sentence: str) -> None:
-    """Shows a sentence in the panel."""
-    lines = textwrap.fill(sentence, ACROSS, break_on_hyphens=False)
-    if footage.value_of(group, "status") != lines:
-        group.getParam("status").setValue(lines)
 
 
 def look() -> None:
@@ -119,6 +107,7 @@ def look() -> None:
     for number in range(natron.getNumInstances()):
         app = natron.getInstance(number)
         for group in groups_in(app) if app is not None else ():
+            hide(group)
             if footage.value_of(group, "weightsFile"):
                 # While a project is opened it is nowhere yet, and what lies beside it is not either.
                 with contextlib.suppress(Trouble):
@@ -222,12 +211,3 @@ def _qt_core() -> Any:
     """The Python binding of the Qt that Natron has. Raises ImportError."""
     name = next((name for name in QT if name in sys.modules), "PySide2")
     return importlib.import_module(f"{name}.QtCore")
-
-
-@contextlib.contextmanager
-def _said(group: Any) -> Iterator[None]:
-    """What goes wrong within is said in the group's panel."""
-    try:
-        yield
-    except Trouble as error:
-        say(group, str(error))

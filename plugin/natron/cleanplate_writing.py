@@ -120,6 +120,8 @@ def _write(job: Errand, group: Any, app: Any) -> None:
         raise Trouble("Natron has no node that writes EXR: its own plug-in openfx-io is needed.")
     job.writer = f"CleanplateWrite{next(_numbers)}"
     writer.setScriptName(job.writer)
+    # Natron's list of renders names it so.
+    writer.setLabel(f"{job.group} {strip.node}")
     writer.connectInput(0, group.getNode(strip.node))
     for name, value in {"afterRender": "CleanplateLearn.written", **strip.settings}.items():
         writer.getParam(name).set(value)

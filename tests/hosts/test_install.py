@@ -23,7 +23,7 @@ SCRIPTS = {"CleanplateKey.py", "CleanplateKey.png", "CleanplateRigRemoval.py", "
 SCRIPTS |= {"CleanplateKeyWithoutPlate.py", "CleanplateKeyWithoutPlate.png"}
 SCRIPTS |= {"CleanplateRemoveMarkers.py", "CleanplateRemoveMarkers.png"}
 SCRIPTS |= {"CleanplateLearn.py", "CleanplateLearn.png", "cleanplate_learn_panel.py", "cleanplate_learning.py"}
-SCRIPTS |= {"cleanplate_footage.py", "cleanplate_process.py", "cleanplate_writing.py"}
+SCRIPTS |= {"cleanplate_learn_words.py", "cleanplate_footage.py", "cleanplate_process.py", "cleanplate_writing.py"}
 SCRIPTS |= {"cleanplate_groups.py", "cleanplate_menu.py", "init.py", "initGui.py"}
 COMPILER = shutil.which("c++") or shutil.which("g++")
 

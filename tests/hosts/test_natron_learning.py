@@ -17,10 +17,16 @@ WRITE = ("afterRender", "bitDepth", "disableNode", "formatType", "outputComponen
 
 class Param:
     def __init__(self, value=""):
-        self.value = value
+        self.value, self.visible = value, True
 
     def getValue(self):
         return self.value
+
+    def getIsVisible(self):
+        return self.visible
+
+    def setVisible(self, visible):
+        self.visible = visible
 
     def setValue(self, value):
         self.value = value
@@ -111,6 +117,7 @@ class App:
         writer = Node(**dict.fromkeys(WRITE, ""))
         writer.pattern = pattern
         writer.connectInput = lambda index, node: setattr(writer, "source", node)
+        writer.setLabel = lambda label: setattr(writer, "label", label)
         writer.setScriptName = lambda name: group.writers.__setitem__(name, writer)
         writer.destroy = lambda reconnect: [group.writers.pop(n) for n, w in [*group.writers.items()] if w is writer]
         return writer
@@ -138,7 +145,7 @@ class Scene:
         engine.natron = SimpleNamespace(getSettings=lambda: settings, getNumInstances=lambda: 1)
         engine.natron.isBackground = lambda: self.app.at_once
         monkeypatch.setitem(sys.modules, "NatronEngine", engine)
-        for name in ("cleanplate_process", "cleanplate_writing", "cleanplate_learning"):
+        for name in ("cleanplate_process", "cleanplate_writing", "cleanplate_learn_words", "cleanplate_learning"):
             sys.modules.pop(name, None)
         self.learning = importlib.import_module("cleanplate_learning")
         self.process = sys.modules["cleanplate_process"]
@@ -239,16 +246,20 @@ def test_in_the_window_natron_renders_meanwhile(scene):
     scene.press("learn")
     assert not scene.started
     assert scene.group.said() == "Natron writes what is learned from: 2 frames left."
-    scene.press("learn")
-    assert scene.group.said() == "It is learning already: press Stop first to begin anew."
     scene.app.catch_up()
     scene.learning.follow(scene.group, scene.app)
     assert scene.group.said() == "Natron writes what is learned from: 1 frame left."
     assert len(scene.group.writers) == 1
+    assert [writer.label for writer, _, _ in scene.app.asked] == ["Learn1 Keys"] * 2, (
+        "Natron's list of renders names it"
+    )
     scene.app.catch_up()
     scene.learning.follow(scene.group, scene.app)
     assert len(scene.started) == 1
     assert not scene.group.writers
+    scene.press("learn")
+    assert scene.group.said() == "It is learning already: press Stop first to begin anew."
+    assert len(scene.started) == 1
 
 
 def test_what_natron_would_render_in_a_process_of_its_own_it_renders_itself(scene):
@@ -410,3 +421,42 @@ def test_the_frame_that_is_looked_at_goes_on_the_list_and_off_again(scene):
     assert scene.group.params["keyFrames"].value == "1001, 1002, 1025, 1049"
     scene.press("addFrame")
     assert scene.group.params["keyFrames"].value == "1001, 1002, 1049"
+
+
+def test_what_the_group_keeps_is_hidden_again_in_a_project_that_was_opened(scene):
+    """Natron 2.6 saves that a parameter of the artist's own is hidden, and shows it when it opens the project."""
+    scene.learning.look()
+    visible = {name for name, param in scene.group.params.items() if param.visible}
+    assert visible == set(scene.group.params) - {"Learnedweights", "Learnednewest", "LearneddisableNode"}
+
+
+def test_several_lines_end_with_an_empty_one(scene):
+    """Natron's panel cuts off the foot of what stands in more than one line."""
+    scene.learning.say(scene.group, "Nothing is being learned.")
+    assert scene.group.params["status"].value == "Nothing is being learned."
+    scene.learning.say(scene.group, "Save the project first, or name the weights file that is learned into.")
+    assert scene.group.params["status"].value.endswith("that is\nlearned into.\n")
+
+
+def test_what_went_wrong_stays_while_there_is_nothing_new_and_long_enough_to_read_it(scene, monkeypatch):
+    scene.press("learn")
+    monkeypatch.setattr(scene.process, "at_work", lambda weights: 77)
+    scene.status(state="learning", step=1, pid=77)
+    scene.learning.look()
+    assert scene.group.said() == "Learning: step 1."
+    scene.press("learn")
+    for step in (1, 2, 3):
+        scene.status(state="learning", step=step, pid=77)
+        scene.learning.look()
+        assert scene.group.said() == "It is learning already: press Stop first to begin anew."
+    for _ in range(10):
+        scene.learning.look()
+    assert scene.group.said() == "Learning: step 3."
+    monkeypatch.setattr(scene.process, "at_work", lambda weights: 0)
+    scene.status(state="finished", step=4, pid=77)
+    scene.learning.look()
+    assert scene.group.said() == "Learned: step 4."
+    scene.press("stop")
+    for _ in range(30):
+        scene.learning.look()
+    assert scene.group.said() == "Nothing is being learned."
