@@ -32,7 +32,9 @@ def make_roto(boxes):
         x, y, size = boxes[frame]
         corners = [(x, y + size), (x + size, y + size), (x + size, y), (x, y)]
         for index, corner in enumerate(corners):
-            shape.setPointAtIndex(index, int(frame), *corner, 0, 0, 0, 0)
+            # Both tangents lie in the corner, and the feather on the shape.
+            shape.setPointAtIndex(index, int(frame), *corner * 3)
+            shape.setFeatherPointAtIndex(index, int(frame), *corner * 3)
     return node
 
 
