@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import NatronEngine  # type: ignore[import-not-found]
-from cleanplate_learn_words import in_lines  # type: ignore[import-not-found]
+from cleanplate_learn_words import FIRST_WORDS, in_lines  # type: ignore[import-not-found]
 from cleanplate_learning import TAUGHT  # type: ignore[import-not-found]
 
 # A text of the node inside that changes with the weights: Natron keeps pictures as long as no parameter changes.
 NEWEST = "newest"
-FIRST_WORDS = "Draw the subject at a few frames of a Roto at Keys, then press Learn."
 HINTS = {
     "status": "How learning goes: the step, the loss (lower is nearer to your key frames), the minutes that are left, "
     "and the frames where another key would help most.",

@@ -10,6 +10,7 @@ from typing import Any
 import cleanplate_footage as footage  # type: ignore[import-not-found]
 from cleanplate_process import Trouble  # type: ignore[import-not-found]
 
+FIRST_WORDS = "Draw the subject at a few frames of a Roto at Keys, then press Learn."
 # Letters that a panel has room for in its usual width.
 ACROSS = 62
 # What the group keeps for the node inside, and does not show.
@@ -30,11 +31,15 @@ def say(group: Any, sentence: str) -> None:
 
 
 def tell(group: Any, news: str) -> None:
-    """Shows news of learning; old ones take the place of nothing that was said since."""
+    """Shows news of learning; old ones take the place of nothing that was said since.
+
+    Where there are none, a project that was opened shows what was true when it was saved.
+    """
     name = group.getScriptName()
+    news = news or _told.get(name, FIRST_WORDS)
     if _waiting.get(name, 0) > 0:
         _waiting[name] -= 1
-    elif news and news != _told.get(name):
+    elif news != _told.get(name):
         _told[name] = news
         say(group, news)
 
@@ -49,6 +54,7 @@ def in_lines(sentence: str) -> str:
 def troubles(group: Any) -> Iterator[None]:
     """What goes wrong within is said in the group's panel."""
     _waiting.pop(group.getScriptName(), None)
+    _told.setdefault(group.getScriptName(), "")
     try:
         yield
     except Trouble as error:

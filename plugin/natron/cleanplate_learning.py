@@ -29,6 +29,7 @@ TAUGHT, COMPONENTS = ("Matte", "Picture"), ("Alpha", "RGB")
 # What a host delivers without naming its space.
 USUAL_SPACE = "lin_rec709"
 EVERY_MS = 1000
+SHOWS = "Shows {}."
 QT = ("PySide6", "PySide2", "PySide")
 
 
@@ -74,7 +75,7 @@ def use(group: Any, app: Any) -> None:
     if not weights.exists():
         raise Trouble(f"{weights} is not there: press Learn, or name a file that was learned.")
     show(group, weights)
-    say(group, process.describe(process.read_status(weights), bool(process.at_work(weights))) or f"Shows {weights}.")
+    say(group, process.describe(process.read_status(weights), bool(process.at_work(weights))) or SHOWS.format(weights))
 
 
 def add_frame(group: Any, app: Any) -> None:
@@ -88,8 +89,10 @@ def follow(group: Any, app: Any) -> None:
     weights = weights_file(group, app)
     writing.go_on(weights, group, app)
     working = bool(process.at_work(weights))
-    tell(group, writing.state(weights) or process.describe(process.read_status(weights), working))
-    if weights.exists() and (working or footage.value_of(group, "Learnedweights") == str(weights)):
+    shown = weights.exists() and (working or footage.value_of(group, "Learnedweights") == str(weights))
+    news = writing.state(weights) or process.describe(process.read_status(weights), working)
+    tell(group, news or (SHOWS.format(weights) if shown else ""))
+    if shown:
         show(group, weights)
 
 
@@ -108,8 +111,10 @@ def look() -> None:
         app = natron.getInstance(number)
         for group in groups_in(app) if app is not None else ():
             hide(group)
+            # While a project is opened it is nowhere yet, and what lies beside it is not either.
+            if app.getProjectParam("projectPath").getValue():
+                writing.sweep(group)
             if footage.value_of(group, "weightsFile"):
-                # While a project is opened it is nowhere yet, and what lies beside it is not either.
                 with contextlib.suppress(Trouble):
                     follow(group, app)
 

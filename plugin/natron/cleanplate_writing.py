@@ -21,6 +21,7 @@ from cleanplate_process import Trouble
 
 # Natron's preference "Render in a separate process".
 APART = "renderNewProcess"
+WRITER = "CleanplateWrite"
 
 
 @dataclass
@@ -91,6 +92,14 @@ def give_up(weights: Path, group: Any) -> bool:
     return True
 
 
+def sweep(group: Any) -> None:
+    """Takes away Write nodes of a job that is no more: a project that was saved meanwhile has kept them."""
+    at_work = {job.writer for job in jobs.values()}
+    for node in group.getChildren():
+        if node.getScriptName().startswith(WRITER) and node.getScriptName() not in at_work:
+            node.destroy(False)
+
+
 def state(weights: Path) -> str:
     """What to say of a job before its command says something itself, and of one that ended badly."""
     job = jobs.get(weights)
@@ -118,7 +127,7 @@ def _write(job: Errand, group: Any, app: Any) -> None:
     writer = app.createWriter(strip.pattern, group)
     if writer is None:
         raise Trouble("Natron has no node that writes EXR: its own plug-in openfx-io is needed.")
-    job.writer = f"CleanplateWrite{next(_numbers)}"
+    job.writer = f"{WRITER}{next(_numbers)}"
     writer.setScriptName(job.writer)
     # Natron's list of renders names it so.
     writer.setLabel(f"{job.group} {strip.node}")

@@ -460,3 +460,38 @@ def test_what_went_wrong_stays_while_there_is_nothing_new_and_long_enough_to_rea
     for _ in range(30):
         scene.learning.look()
     assert scene.group.said() == "Nothing is being learned."
+
+
+def test_a_project_that_was_saved_while_natron_wrote_is_opened_as_if_nothing_had_begun(scene):
+    """Natron 2.6 saves the Write inside the group, and the sentence, though it is told not to."""
+    left = SimpleNamespace(getScriptName=lambda: "CleanplateWrite12", getPluginID=str, getChildren=list)
+    other = SimpleNamespace(getScriptName=lambda: "Write1", getPluginID=str, getChildren=list)
+    gone = []
+    left.destroy, other.destroy = lambda reconnect: gone.append(left), lambda reconnect: gone.append(other)
+    scene.group.getChildren = lambda: [left, other]
+    scene.group.params["weightsFile"].setValue(str(scene.weights))
+    scene.group.params["status"].setValue("Natron writes what is learned from: 28 frames left.")
+    scene.learning.look()
+    assert gone == [left]
+    assert scene.group.said() == "Draw the subject at a few frames of a Roto at Keys, then press Learn."
+
+
+def test_the_write_that_is_at_work_stays(scene):
+    scene.app.at_once = False
+    scene.press("learn")
+    (name,) = scene.group.writers
+    writer = SimpleNamespace(getScriptName=lambda: name, getPluginID=str, getChildren=list)
+    scene.group.getChildren = lambda: [writer]
+    scene.learning.look()
+    assert list(scene.group.writers) == [name]
+
+
+def test_an_opened_project_says_whose_weights_it_shows(scene):
+    """They were learned elsewhere: nothing beside them says how."""
+    scene.weights.write_text("car")
+    for name in ("weightsFile", "Learnedweights"):
+        scene.group.params[name].setValue(str(scene.weights))
+    scene.group.params["status"].setValue("Learning: step 3.")
+    scene.learning.look()
+    assert scene.group.said().startswith("Shows ")
+    assert scene.group.names(scene.weights)
