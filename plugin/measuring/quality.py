@@ -1,7 +1,7 @@
 """`make quality`: how good the bundled weights are, beside what needs none, on fixed scenes that no training has seen.
 
 python -m plugin.measuring.quality [--nodes background-matte,inpaint] [--pictures FOLDER] [--weights NODE=FILE]
-python -m plugin.measuring.quality --nodes removal [--clip FILM]
+python -m plugin.measuring.quality --nodes removal,key-without-plate [--clip FILM]
 python -m plugin.measuring.quality --nodes learned [--minutes 3] [--fifth-key] [--uhd] [--subject PNG] [--clip FILM]
 
 The README's table is what this prints.
@@ -17,18 +17,37 @@ from functools import partial
 from pathlib import Path
 
 from models.weights import registry
-from plugin.measuring import quality_fills, quality_learned, quality_masks, quality_mattes, quality_removal
+from plugin.measuring import (
+    quality_fills,
+    quality_keys,
+    quality_learned,
+    quality_masks,
+    quality_mattes,
+    quality_removal,
+)
 from plugin.measuring.learning import Budget
 from plugin.measuring.quality_table import Table
 
-# A way of Inpaint, with weights or without.
-REMOVAL = "removal"
+# What is measured on shots, with whatever weights there are: drawn ones or one's own.
+ON_SHOTS: Mapping[str, Callable[[Path | None], Table]] = {
+    "removal": quality_removal.removal,
+    "key-without-plate": quality_keys.keys,
+}
 Tables = Mapping[str, Callable[[Sequence[Path]], Table]]
+
+
+def _on_shots(clip: Path | None) -> Tables:
+    def of(measured: Callable[[Path | None], Table]) -> Callable[[Sequence[Path]], Table]:
+        return lambda _: measured(clip)
+
+    return {name: of(measured) for name, measured in ON_SHOTS.items()}
+
+
 TABLES: Tables = {
     "background-matte": quality_mattes.background_matte,
     "video-matte": quality_mattes.video_matte,
     "inpaint": quality_fills.inpaint,
-    REMOVAL: lambda _: quality_removal.removal(quality_removal.RemovalTask()),
+    **_on_shots(None),
     "segment": quality_masks.segment,
     "learned": lambda starts: quality_learned.learned(starts, quality_learned.How()),
 }
@@ -39,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables: Tables = {
         **TABLES,
         "learned": partial(quality_learned.learned, how=_how(options)),
-        REMOVAL: lambda _: quality_removal.removal(quality_removal.RemovalTask(clip=options.clip)),
+        **_on_shots(options.clip),
     }
     for name in options.nodes.split(","):
         began = time.monotonic()
@@ -71,7 +90,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     taught.add_argument("--uhd", action="store_true", help="also measure the memory for large frames")
     taught.add_argument("--subject", type=Path, metavar="PNG", help="a subject with alpha, for the drawn ones")
     parser.add_argument(
-        "--clip", type=Path, metavar="FILM", help="learned, removal: a film or frame.%%04d.png for the drawn background"
+        "--clip", type=Path, metavar="FILM", help="for shots: a film or frame.%%04d.png for the drawn background"
     )
     options = parser.parse_args(arguments)
     options.weights = [entry.partition("=")[::2] for entry in options.weights]
@@ -93,7 +112,7 @@ def _how(options: argparse.Namespace) -> quality_learned.How:
 
 def measure(command: str, more: Sequence[Path] = (), tables: Tables | None = None) -> Table:
     """The table of a node, by its command. Weights that should be bundled and are not here get a row that says so."""
-    if command == REMOVAL:
+    if command in ON_SHOTS:
         return (tables or TABLES)[command]([])
     there, missing = bundled(command)
     table = (tables or TABLES)[command]([*there, *more])

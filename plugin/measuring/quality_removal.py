@@ -7,7 +7,6 @@ else walks, a drawn plane that a camera pans over, or one's own film.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,18 +48,11 @@ class Removal(NamedTuple):
     mask: Array
 
 
-@dataclass(frozen=True)
-class RemovalTask:
-    """How large, and over which film instead of the drawn places, from its first frame."""
-
-    form: Form = FORM
-    clip: Path | None = None
-
-
-def removal(task: RemovalTask) -> Table:
-    """Every mode of Inpaint, and a fill of single frames."""
-    form = task.form
-    shots = [shot for name, truth in _truths(task).items() for shot in (_figure(name, truth), _pole(name, truth))]
+def removal(clip: Path | None = None, form: Form = FORM) -> Table:
+    """Every mode of Inpaint, and a fill of single frames, over drawn places or a film."""
+    shots = [
+        shot for name, truth in truths_of(form, clip).items() for shot in (_figure(name, truth), _pole(name, truth))
+    ]
     table = Table(
         "Removal",
         f"Shots of {form.count} frames at {form.width}x{form.height} with motion blur and noise, a figure or a pole "
@@ -112,12 +104,11 @@ def _cases(shot: Removal, filled: dict[str, Array], origin: Array) -> list[tuple
     return cases
 
 
-def _truths(task: RemovalTask) -> dict[str, EightBit]:
-    form = task.form
-    if task.clip is not None:
-        return {
-            task.clip.stem: np.stack([np.asarray(frame * 255 + 0.5, np.uint8) for frame in frames_of(task.clip, form)])
-        }
+def truths_of(form: Form, clip: Path | None) -> dict[str, EightBit]:
+    """What is behind, uint8 `[n,h,w,3]`: a place in depth and a plane, or a film from its first frame."""
+    if clip is not None:
+        frames = [np.asarray(frame * 255 + 0.5, np.uint8) for frame in frames_of(clip, form)]
+        return {clip.stem: np.stack(frames)}
     rng = np.random.default_rng([UNSEEN, 31])
     grounds = {"depth": _deep(rng, form), "plane": _plane(rng, form)}
     return {name: _filmed(rng, ground, form) for name, ground in grounds.items()}

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from worker_tools import own_runtime
 
-from plugin.measuring import quality, quality_removal
-from plugin.measuring.quality_removal import RemovalTask
+from plugin.measuring import quality, quality_keys, quality_removal
 from plugin.measuring.quality_shots import Form
 
 TINY = Form(5, 64, 96)
@@ -13,7 +12,7 @@ TINY = Form(5, 64, 96)
 
 @pytest.fixture(scope="module")
 def truths():
-    return quality_removal._truths(RemovalTask(TINY))
+    return quality_removal.truths_of(TINY, None)
 
 
 def test_shots_move_and_are_covered_where_the_mask_says(truths) -> None:
@@ -37,10 +36,20 @@ def test_what_is_left_in_place_has_its_error_and_the_truth_has_none(truths) -> N
 
 def test_the_rows_of_a_tiny_shot(tmp_path, monkeypatch, truths) -> None:
     monkeypatch.setattr(quality_removal, "MODES", ("motion",))
-    monkeypatch.setattr(quality_removal, "_truths", lambda task: {"depth": truths["depth"]})
+    monkeypatch.setattr(quality_removal, "truths_of", lambda form, clip: {"depth": truths["depth"]})
     with own_runtime():
-        table = quality.measure("removal", (), {"removal": lambda _: quality_removal.removal(RemovalTask(TINY))})
+        table = quality.measure("removal", (), {"removal": lambda _: quality_removal.removal(form=TINY)})
     assert [method for method, _ in table.rows] == [quality_removal.TELEA, "motion"]
     assert all(len(values) == len(table.columns) == 4 for _, values in table.rows)
     table.write_pictures(tmp_path / "removal.jpg")
     assert [case.title for case in table.cases] == ["good", "bad"]
+
+
+def test_the_rows_of_a_tiny_key(tmp_path, monkeypatch) -> None:
+    form = Form(4, 96, 128)
+    monkeypatch.setattr(quality_keys, "truths_of", lambda *_: {"depth": quality_removal.truths_of(form, None)["depth"]})
+    with own_runtime():
+        table = quality.measure("key-without-plate", (), {"key-without-plate": lambda _: quality_keys.keys(form=form)})
+    assert [method for method, _ in table.rows] == [quality_keys.TRUE, quality_keys.FOUND, quality_keys.FOLLOWED]
+    assert all(len(values) == len(table.columns) == 2 for _, values in table.rows)
+    table.write_pictures(tmp_path / "keys.jpg")
