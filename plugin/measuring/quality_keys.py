@@ -24,7 +24,7 @@ from plugin.rendering.arrays import run_pictures
 from plugin.worker.client.worker import Worker
 from plugin.worker.protocol import paths
 
-FORM = Form(24, 360, 640)
+FORM = Form(60, 270, 480)
 # Pixels of 540 lines by which the hull of the subject is grown: as loosely as somebody draws in a hurry.
 LOOSE = 20
 TRUE, FOUND, FOLLOWED = "background-matte, the true plate", "key-without-plate", "background-matte, the plate of follow"
