@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -86,12 +87,16 @@ def covered(plate_size: Size, matrix: Matrix, size: Size) -> Mask:
 
 def _resample_few(plate: Floats, matrix: Matrix, size: Size) -> Floats:
     """At most four channels, as OpenCV's filters take them."""
-    kernel = np.ones((3, 3), np.uint8)
-    cubic = _warp(plate, matrix, size, cv2.INTER_CUBIC)
-    low = _warp(cv2.erode(plate, kernel), matrix, size, cv2.INTER_NEAREST)
-    high = _warp(cv2.dilate(plate, kernel), matrix, size, cv2.INTER_NEAREST)
-    out: Any = cv2.min(cv2.max(cubic, low), high)
+    out = limited_cubic(plate, lambda image, how: _warp(image, matrix, size, how))
     return out.reshape(*size, plate.shape[2])
+
+
+def limited_cubic(image: Any, taken: Callable[[Any, int], Any]) -> Any:
+    """What `taken` makes of an image with OpenCV's bicubic interpolation, limited to the least and the greatest of the
+    3x3 pixels around the nearest one; `taken` is also asked for that."""
+    kernel = np.ones((3, 3), np.uint8)
+    low, high = (taken(reduce(image, kernel), cv2.INTER_NEAREST) for reduce in (cv2.erode, cv2.dilate))
+    return cv2.min(cv2.max(taken(image, cv2.INTER_CUBIC), low), high)
 
 
 def _warp(image: Any, matrix: Matrix, size: Size, interpolation: int) -> Any:

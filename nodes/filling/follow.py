@@ -76,6 +76,17 @@ def reference_places(place: int, count: int, every: int) -> list[int]:
     return [before, before + every] if before != place and before + every < count else [before]
 
 
+def references_of(frame: int, shot: HoledShot, fade: float) -> list[tuple[int, float]]:
+    """The places of a frame's references and their shares: over the last part, `fade`, of the way from one to the next
+    the one gives way to the other."""
+    place, every = shot.place(frame), shot.params["referenceEvery"]
+    found = reference_places(place, len(shot.frames), every)
+    if len(found) == 1:
+        return [(found[0], 1.0)]
+    later = max(0.0, ((place - found[0]) / every - (1 - fade)) / fade)
+    return [(one, share) for one, share in zip(found, (1 - later, later), strict=True) if share]
+
+
 def places_near(place: int, count: int, every: int) -> list[int]:
     """Where the reference of a place can be, should there be no picture: the nearest first."""
     around = [place + sign * distance for distance in range((every + 1) // 2) for sign in (1, -1)]

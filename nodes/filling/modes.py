@@ -1,4 +1,4 @@
-"""The three ways to fill the holes of a frame: by itself, from the still plate, from reference frames."""
+"""The ways to fill the holes of a frame: by itself, from the still plate, from reference frames, along the motion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nodes.filling.follow import (
     lay_under,
     make_reference,
     places_near,
-    reference_places,
+    references_of,
     revealed,
     revealing_frames,
 )
@@ -90,7 +90,7 @@ def _kept_plate(look: Look, shot: HoledShot, filler: Filler, device: Device) -> 
 def follow(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[Filled]:
     laid: list[tuple[float, Laid]] = []
     measured: list[Grain] = []
-    for place, share in _references(look.frame, shot):
+    for place, share in references_of(look.frame, shot, fade=1.0):
         reference = _nearest_reference(place, look, shot, filler, device)
         if reference is None:
             continue
@@ -128,16 +128,6 @@ def follow(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[
 
 
 MODES = {"per frame": per_frame, "still plate": still_plate, "follow": follow, "motion": motion}
-
-
-def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
-    """The places of a frame's references and their shares, which fade from one to the next."""
-    place, every = shot.place(frame), shot.params["referenceEvery"]
-    found = reference_places(place, len(shot.frames), every)
-    if len(found) == 1:
-        return [(found[0], 1.0)]
-    later = (place - found[0]) / every
-    return [(found[0], 1 - later), (found[1], later)]
 
 
 def _nearest_reference(place: int, look: Look, shot: HoledShot, filler: Filler, device: Device) -> Reference | None:

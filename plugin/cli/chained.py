@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 from pathlib import PurePath
@@ -13,6 +14,14 @@ from plugin.cli import render
 from plugin.rendering.course import one_course
 from plugin.rendering.plan import Plan, Request, plan
 from plugin.rendering.safety import Guard
+
+
+def add_parameters(parser: argparse.ArgumentParser, of_first: str, of_then: str) -> None:
+    """Adds --find, the parameters of the first node, and --set, those of the other; the texts say of which."""
+    for name, of in (("--find", of_first), ("--set", of_then)):
+        parser.add_argument(
+            name, metavar="NAME=VALUE", nargs="+", action="extend", default=[], help=f"parameters of {of}"
+        )
 
 
 def render_chained(first: Request, then: Request, option: str, as_json: bool) -> int:

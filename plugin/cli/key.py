@@ -10,7 +10,7 @@ from typing import Any
 from nodes import catalogue
 from nodes.errors import FootageError, ParameterError
 from plugin.cli import render
-from plugin.cli.chained import files_beside, render_chained
+from plugin.cli.chained import add_parameters, files_beside, render_chained
 from plugin.rendering.plan import Request, plan
 
 AUTO = "auto"
@@ -48,17 +48,7 @@ def add_parser(commands: Any) -> None:
         if entry.optional:
             dest = f"{render.FOOTAGE}{entry.option}"
             footage.add_argument(f"--{entry.option}", dest=dest, metavar="FILE[:LAYER]", help=entry.hint)
-    parser.add_argument(
-        "--find",
-        metavar="NAME=VALUE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help=f"parameters of {FIND}, with --rough {AUTO}",
-    )
-    parser.add_argument(
-        "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help=f"parameters of {KEY}"
-    )
+    add_parameters(parser, f"{FIND}, with --rough {AUTO}", KEY)
     render.add_writing(parser)
     both = parser.add_argument_group(f"parameters of both; weights: of {KEY}, --find weights=NAME names {FIND}'s")
     render.add_shorthands(both, map(catalogue.find, (KEY, FIND)))

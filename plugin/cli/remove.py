@@ -8,7 +8,7 @@ from typing import Any
 
 from nodes import catalogue
 from plugin.cli import render
-from plugin.cli.chained import files_beside, named_beside, render_chained
+from plugin.cli.chained import add_parameters, files_beside, named_beside, render_chained
 from plugin.rendering.plan import Request
 
 # A mask that takes too much costs a little fill, one that misses something leaves a rig in the picture.
@@ -30,18 +30,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--frames", metavar="A-B[xSTEP]", help="frames to render, default: all of the source")
     parser.add_argument("--out", metavar="PATTERN", required=True, help="files to write, such as clean/shot.####.exr")
     parser.add_argument("--mask-out", metavar="PATTERN", help="masks to write, default: mask_NAME beside the result")
-    parser.add_argument(
-        "--find",
-        metavar="NAME=VALUE",
-        nargs="+",
-        action="extend",
-        default=[],
-        help=f"parameters of segment; {', '.join(FINDING)} unless given",
-    )
-    parser.add_argument(
-        "--set", metavar="NAME=VALUE", nargs="+", action="extend", default=[], help="parameters of inpaint"
-    )
-    parser.add_argument("--mode", metavar="M", help="of inpaint: per frame, still plate or follow")
+    add_parameters(parser, f"segment; {', '.join(FINDING)} unless given", "inpaint")
+    parser.add_argument("--mode", metavar="M", help="of inpaint: per frame, still plate, follow or motion")
     render.add_writing(parser)
     both = parser.add_argument_group("parameters of both; weights: of inpaint, --find weights=NAME names segment's")
     render.add_shorthands(both, map(catalogue.find, (FIND, FILL)))

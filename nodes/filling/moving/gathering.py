@@ -10,6 +10,8 @@ import numpy as np
 
 from models.motion import Way
 from nodes.aligning.grid import Floats, Mask
+from nodes.aligning.warp import limited_cubic
+from nodes.filling.follow import KEPT_GRAIN
 from nodes.filling.mask import bounds
 from nodes.filling.moving.meeting import Met, ShownSide
 from nodes.filling.moving.surroundings import Band
@@ -19,8 +21,6 @@ from nodes.filling.seen import Seen
 from nodes.filling.view import widened
 from nodes.footage.window import Window
 
-# Share of the grain's variance that sampling between pixels leaves, on average over all places.
-KEPT_GRAIN = 0.7
 # Pixels of light over which its level is compared, and the share of it that is taken for granted.
 LEVEL_SIGMA = 20.0
 CERTAIN = 0.02
@@ -142,12 +142,9 @@ def sampled(band: Band, places: Way) -> tuple[Floats, Mask]:
     def taken(image: Any, how: int) -> Any:
         return cv2.remap(image, here, nothing, how, borderMode=cv2.BORDER_REPLICATE)
 
-    around = np.ones((3, 3), np.uint8)
-    low, high = taken(cv2.erode(light, around), cv2.INTER_NEAREST), taken(cv2.dilate(light, around), cv2.INTER_NEAREST)
-    cubic = np.clip(taken(light, cv2.INTER_CUBIC), low, high)
-    outside: Any = cv2.dilate((~band.real).astype(np.uint8), around)
+    outside: Any = cv2.dilate((~band.real).astype(np.uint8), np.ones((3, 3), np.uint8))
     real = cv2.remap(outside, here, nothing, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=[1.0])
-    return np.asarray(cubic, np.float32), np.asarray(real == 0)
+    return np.asarray(limited_cubic(light, taken), np.float32), np.asarray(real == 0)
 
 
 def _within(band: Band, wanted: Window) -> Band:

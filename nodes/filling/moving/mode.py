@@ -10,7 +10,7 @@ from nodes.aligning.grid import Floats
 from nodes.engine import Device
 from nodes.filling.fill import Filler
 from nodes.filling.filled import ELSEWHERE, FILLING, REVEALED, Filled, origin_of, paint_rest
-from nodes.filling.follow import reference_places, revealed
+from nodes.filling.follow import references_of, revealed
 from nodes.filling.mask import Hole, hidden
 from nodes.filling.moving.gathering import gain_for, gather, pieces, sampled
 from nodes.filling.moving.meeting import meet
@@ -92,7 +92,7 @@ def motion(look: Look, shot: HoledShot, filler: Filler, device: Device) -> list[
     if all(_whole(hole, patch) for hole, patch in zip(look.holes, patches, strict=True)):
         return [_finished(look, hole, patch, shot, filler) for hole, patch in zip(look.holes, patches, strict=True)]
     references = []
-    for place, share in _references(look.frame, shot):
+    for place, share in references_of(look.frame, shot, FADE):
         if shot.frames[place] == look.frame:
             return _as_reference(look, patches, shot, filler)
         found = _kept_reference(shot.frames[place], land, filler)
@@ -112,16 +112,6 @@ def _finished(look: Look, hole: Hole, patch: Patch | None, shot: HoledShot, fill
     patch = patch or empty_patch(hole.box)
     filled = paint_rest(look, hole, patch.seen, patch.origin, shot, filler)
     return replace(filled, found=patch.found, trust=patch.trust)
-
-
-def _references(frame: int, shot: HoledShot) -> list[tuple[int, float]]:
-    """The places of the reference before a frame and, on the last part of the way to it, of the next; their shares."""
-    place, every = shot.place(frame), shot.params["referenceEvery"]
-    found = reference_places(place, len(shot.frames), every)
-    if len(found) == 1:
-        return [(found[0], 1.0)]
-    later = max(0.0, 1 - (1 - (place - found[0]) / every) / FADE)
-    return [(one, share) for one, share in zip(found, (1 - later, later), strict=True) if share]
 
 
 def _as_reference(look: Look, patches: list[Patch], shot: HoledShot, filler: Filler) -> list[Filled]:

@@ -36,17 +36,15 @@ class _Seen(NamedTuple):
 class Surroundings:
     """The shot around a frame whose format is that of `like`; what is kept depends on no frame that asks."""
 
-    def __init__(self, look: Look, shot: HoledShot, device: Device) -> None:
+    def __init__(self, look: Look, shot: HoledShot, device: Device, digests: dict[int, str] | None = None) -> None:
         self.look, self.shot, self.device = look, shot, device
         self.shrink = shrink_for(look.source.display_window)
         self._seen: dict[int, _Seen] = {}
-        self._digests: dict[int, str] = {}
+        self._digests = {} if digests is None else digests
 
     def around(self, look: Look, shot: HoledShot) -> Surroundings:
         """The same footage around another frame of the format, with notes of its own."""
-        other = Surroundings(look, shot, self.device)
-        other._digests = self._digests
-        return other
+        return Surroundings(look, shot, self.device, self._digests)
 
     @property
     def like(self) -> Frame:
@@ -98,7 +96,7 @@ class Surroundings:
 
     def _look_at(self, frame: int) -> _Seen:
         alone = HoledShot(self.shot.params, self.shot.inputs)
-        look = alone.look_aside(frame, self.like)
+        look = self.look if frame == self.look.frame else alone.look_aside(frame, self.like)
         if look is None:
             return _Seen(None, None, alone.notes)
         found = motion_view(look, self.shrink, self.shot.params["exposure"])
